@@ -1,0 +1,1 @@
+"""Files the suite needs beside its code: scenes, weights, wordings."""

@@ -1,0 +1,9 @@
+"""Every task of the suite, one line each: id, where it lives, tags, settings."""
+
+from .registry import register
+
+register("ludus/Reach-v0", ".mujoco.grasping.reach:make", "mujoco", "grasping", "single")
+register("ludus/Push-v0", ".mujoco.grasping.push:make", "mujoco", "grasping", "single")
+register("ludus/Lift-v0", ".mujoco.grasping.lift:make", "mujoco", "grasping", "single")
+register("ludus/TwoArmLift-v0", ".mujoco.grasping.two_arm_lift:make", "mujoco", "grasping", "team", "cooperative")
+register("ludus/Crossing-v0", ".mujoco.avoidance.crossing:make", "mujoco", "avoidance", "team", "cooperative")

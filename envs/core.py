@@ -1,0 +1,182 @@
+"""The one contract: many copies of one multi-agent world, stepped together."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from gymnasium import spaces
+
+from .streams import Streams
+
+if TYPE_CHECKING:
+    from .instructions import Instruction, Skill
+
+Arrays = dict[str, np.ndarray]
+
+PARTIAL_RESET = "partial_reset"  # reset(ids) leaves the other copies alone
+PER_COPY_SEED = "per_copy_seed"  # each copy can be given a seed of its own
+RESTORABLE = "restorable"  # state() and restore() carry everything
+DETERMINISTIC = "deterministic"  # same seed and actions, same bytes
+IN_PROCESS = frozenset({PARTIAL_RESET, PER_COPY_SEED, RESTORABLE, DETERMINISTIC})
+
+
+class Step(NamedTuple):
+    """What one step returned, before any reset; every leaf has num_envs rows.
+
+    obs: agent -> (num_envs, ...), as in the agent's observation space.
+    reward: agent -> (num_envs,) float64.
+    terminated: agent -> (num_envs,) bool, whether the agent has ended.
+    truncated: (num_envs,) bool, whether the copy was cut off (time limit, divergence).
+    info: name -> (num_envs, ...); always "success", (num_envs,) bool.
+    """
+
+    obs: Arrays
+    reward: Arrays
+    terminated: Arrays
+    truncated: np.ndarray
+    info: Arrays
+
+    @property
+    def done(self) -> np.ndarray:
+        """(num_envs,) bool: the copy is over, because all its agents are or because it was cut off."""
+        return np.logical_and.reduce(list(self.terminated.values())) | self.truncated
+
+
+class World(ABC):
+    """num_envs copies of one task. It never resets itself: views decide when.
+
+    Attributes:
+        id: the registered name, set by the registry.
+        num_envs: number of copies.
+        agents: names of the agents, in a fixed order.
+        groups: group -> its agents; agents of one group share spaces, and so may share a policy.
+        observation_spaces, action_spaces: agent -> the space of one row.
+        max_episode_steps: steps after which a copy is truncated.
+        capabilities: which of PARTIAL_RESET, PER_COPY_SEED, RESTORABLE, DETERMINISTIC hold.
+        skills: what can be asked for in this world.
+        goal: the instruction that the task is about.
+        streams: the copies' random streams.
+    """
+
+    id: str = ""
+    num_envs: int
+    agents: tuple[str, ...]
+    groups: Mapping[str, tuple[str, ...]]
+    observation_spaces: Mapping[str, spaces.Space]
+    action_spaces: Mapping[str, spaces.Space]
+    max_episode_steps: int
+    capabilities: frozenset[str] = IN_PROCESS
+    skills: tuple[Skill, ...] = ()
+    goal: Instruction
+    render_fps: int = 30
+
+    @abstractmethod
+    def reset(self, ids: np.ndarray, seeds: Sequence[int | None] | None = None) -> tuple[Arrays, Arrays]:
+        """Start new episodes in copies `ids` (n,) int and touch no others.
+
+        seeds: one each; None, for one or for all, goes on with the copy's own stream.
+        Returns obs and info of all num_envs copies.
+        """
+
+    @abstractmethod
+    def step(self, actions: Arrays) -> Step:
+        """Advance every copy by actions: agent -> (num_envs, ...).
+
+        Raises ValueError, naming agent and copy, for a non-finite or misshapen action.
+        """
+
+    @abstractmethod
+    def state(self) -> Arrays:
+        """Everything needed to go on bit for bit: name -> array (copies of the live ones)."""
+
+    @abstractmethod
+    def restore(self, state: Mapping[str, np.ndarray]) -> tuple[Arrays, Arrays]:
+        """Go back to state(); return the observations and info there, as reset does."""
+
+    @abstractmethod
+    def render(self, env: int = 0) -> np.ndarray:
+        """(H, W, 3) uint8 picture of copy env."""
+
+    @abstractmethod
+    def describe(self, env: int, agent: str) -> str:
+        """What the agent perceives in copy env, in words."""
+
+    def feasible(self, env: int, agent: str) -> list[Instruction]:
+        """The instructions that make sense for the agent now; the goal alone unless a world says more."""
+        return [self.goal]
+
+    def scripted(self) -> Arrays:
+        """Actions of the policy that is known to solve the task: agent -> (num_envs, ...)."""
+        raise NotImplementedError(f"{self.id or type(self).__name__} has no scripted policy")
+
+    def close(self) -> None:
+        """Release what the world holds; closing twice is allowed."""
+
+
+class Wrapper(World):
+    """A world around a world: everything not overridden is the inner one's."""
+
+    def __init__(self, world: World):
+        self.world = world
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "world":  # not set yet: copying and unpickling look here first
+            raise AttributeError(name)
+        return getattr(self.world, name)
+
+    def reset(self, ids, seeds=None):
+        return self.world.reset(ids, seeds)
+
+    def step(self, actions):
+        return self.world.step(actions)
+
+    def state(self):
+        return self.world.state()
+
+    def restore(self, state):
+        return self.world.restore(state)
+
+    def render(self, env=0):
+        return self.world.render(env)
+
+    def describe(self, env, agent):
+        return self.world.describe(env, agent)
+
+    def feasible(self, env, agent):
+        return self.world.feasible(env, agent)
+
+    def scripted(self):
+        return self.world.scripted()
+
+    def close(self):
+        self.world.close()
+
+
+def check_actions(world: World, actions: Mapping[str, np.ndarray]) -> Arrays:
+    """actions as arrays, each (num_envs, *shape) and finite.
+
+    Raises ValueError that names the agent, and the copy where one copy is at fault.
+    """
+    missing = [a for a in world.agents if a not in actions]
+    if missing:
+        raise ValueError(f"{world.id}: no action for agent {missing[0]!r}; agents: {', '.join(world.agents)}")
+    checked = {}
+    for agent in world.agents:
+        action = np.asarray(actions[agent])
+        space = world.action_spaces[agent]
+        shape = (world.num_envs, *(space.shape or ()))
+        if action.dtype == object or action.shape != shape:
+            raise ValueError(f"{world.id}: actions of {agent!r} must have shape {shape}, not {action.shape}")
+        if action.dtype.kind not in "fiub":
+            raise ValueError(f"{world.id}: actions of {agent!r} must be numbers, not {action.dtype}")
+        if action.dtype.kind == "f" and not np.isfinite(action).all():
+            copy = int(np.flatnonzero(~np.isfinite(action.reshape(world.num_envs, -1)).all(axis=1))[0])
+            raise ValueError(f"{world.id}: action of {agent!r} in copy {copy} is not finite: {action[copy]}")
+        checked[agent] = action
+    return checked
+
+
+__all__ = ["Arrays", "Step", "Streams", "World", "Wrapper", "check_actions"]

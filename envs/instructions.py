@@ -1,0 +1,144 @@
+"""Skills and instructions: a sentence and the check that it was carried out, as one object."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import itertools
+import zlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from .core import World
+
+Check = Callable[["World", Mapping[str, str]], np.ndarray]
+
+
+@dataclasses.dataclass(frozen=True)
+class Skill:
+    """Something that can be asked for: how it is said, and how far it is.
+
+    name: a verb.
+    wordings: sentences with {argument} slots; the first is the standard one.
+    held_out: wordings kept from training, to test understanding.
+    chinese: the same in Chinese.
+    arguments: slot -> the words that fit it.
+    achieved: (world, arguments) -> (num_envs,) bool, whether it is carried out now.
+    progress: (world, arguments) -> (num_envs,) float in [0, 1].
+    """
+
+    name: str
+    wordings: tuple[str, ...]
+    achieved: Check
+    progress: Check
+    held_out: tuple[str, ...] = ()
+    chinese: tuple[str, ...] = ()
+    arguments: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
+
+    def __call__(self, **arguments: str) -> Instruction:
+        """The instruction to do this with these arguments; ValueError for a wrong one."""
+        if arguments.keys() != self.arguments.keys():
+            raise ValueError(f"skill {self.name!r} takes {sorted(self.arguments)}, not {sorted(arguments)}")
+        for slot, word in arguments.items():
+            if word not in self.arguments[slot]:
+                near = difflib.get_close_matches(word, self.arguments[slot], 1, 0)
+                raise ValueError(f"skill {self.name!r}: no {slot} {word!r}; did you mean {near[0]!r}?")
+        return Instruction(self, tuple(sorted(arguments.items())))
+
+    def instructions(self) -> Iterable[Instruction]:
+        """Every instruction this skill can make."""
+        for words in itertools.product(*self.arguments.values()):
+            yield self(**dict(zip(self.arguments, words, strict=True)))
+
+
+@dataclasses.dataclass(frozen=True)
+class Instruction:
+    """A skill with its arguments; `said` overrides the standard wording."""
+
+    skill: Skill
+    arguments: tuple[tuple[str, str], ...] = ()
+    said: str | None = None
+
+    @property
+    def text(self) -> str:
+        return self.said or self.phrase(self.skill.wordings[0])
+
+    def phrase(self, wording: str) -> str:
+        return wording.format(**dict(self.arguments))
+
+    def achieved(self, world: World) -> np.ndarray:
+        """(num_envs,) bool: carried out now."""
+        return self.skill.achieved(world, dict(self.arguments))
+
+    def progress(self, world: World) -> np.ndarray:
+        """(num_envs,) float in [0, 1]: how far it is carried out."""
+        return self.skill.progress(world, dict(self.arguments))
+
+    def __str__(self) -> str:
+        return self.text
+
+
+def parse(text: str, skills: Sequence[Skill]) -> Instruction:
+    """The instruction that text says in one of the skills' wordings.
+
+    Raises ValueError with the nearest sentence when it says none.
+    """
+    said = _plain(text)
+    known: dict[str, Instruction] = {}
+    for skill in skills:
+        for instruction in skill.instructions():
+            for wording in (*skill.wordings, *skill.held_out, *skill.chinese):
+                known.setdefault(_plain(instruction.phrase(wording)), instruction)
+    if said in known:
+        return dataclasses.replace(known[said], said=text.strip())
+    near = difflib.get_close_matches(said, known, 1, 0)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    raise ValueError(f"no instruction {text[:80]!r} here{hint}")
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.lower().strip(" .!。！").split())
+
+
+@dataclasses.dataclass(frozen=True)
+class Briefing:
+    """What an instructor is told before it instructs one agent of one copy."""
+
+    goal: str
+    description: str
+    agent: str
+    agents: tuple[str, ...]
+    feasible: tuple[str, ...]
+    outcomes: tuple[str, ...] = ()
+    messages: tuple[str, ...] = ()
+    memories: tuple[str, ...] = ()
+
+
+# texts -> (len(texts), width) float32
+Encode = Callable[[Sequence[str]], np.ndarray]
+# (briefings, states) -> (sentences, states): pure, batched; a state is JSON or None
+Instruct = Callable[[Sequence[Briefing], Sequence[Any]], tuple[list[str], list[Any]]]
+
+
+class HashedWords:
+    """The reference encoder: a fixed random direction per word, averaged. Equal sentences, equal vectors."""
+
+    def __init__(self, width: int = 16):
+        self.width = width
+
+    def __call__(self, texts: Sequence[str]) -> np.ndarray:
+        """(len(texts), width) float32 of length at most one per word's norm."""
+        return np.stack([self._sentence(t) for t in texts]) if len(texts) else np.zeros((0, self.width), np.float32)
+
+    def _sentence(self, text: str) -> np.ndarray:
+        words = _plain(text).split()
+        vectors = [np.random.default_rng(zlib.crc32(w.encode())).standard_normal(self.width) for w in words]
+        return (np.sum(vectors, axis=0) / np.sqrt(max(len(words), 1))).astype(np.float32)
+
+
+def goal_only(briefings: Sequence[Briefing], states: Sequence[Any]) -> tuple[list[str], list[Any]]:
+    """The reference instructor: the task's own goal, always."""
+    return [b.goal for b in briefings], list(states)

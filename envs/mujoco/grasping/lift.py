@@ -1,0 +1,30 @@
+"""Lift: close the fingers on the cube and raise it."""
+
+import numpy as np
+
+from ..rewards import approach, dist
+from ..world import MujocoWorld
+from . import skills
+from .tabletop import Tabletop
+
+
+class Lift(Tabletop):
+    goal = skills.lift()
+
+    def reward(self):
+        reach = approach(dist(self.grip, self.cube), furthest=0.5, margin=0.06)
+        raised = np.clip((self.cube[:, 2] - self.edge / 2) / 0.12, 0, 1)
+        return {"arm": 0.25 * reach + 0.75 * raised}
+
+    def scripted(self):
+        over = dist(self.grip[:, :2], self.cube[:, :2]) < 0.01
+        around = over & (dist(self.grip, self.cube) < 0.02)
+        closed = around & (self.fingers[:, 0] > 0.015)
+        target = self.cube.copy()
+        target[~over, 2] = np.maximum(self.grip[~over, 2], 0.09)
+        target[closed, 2] = 0.25
+        return self.go(target, np.where(around, 1.0, -1.0))
+
+
+def make(num_envs: int, nthread: int = 0, **settings):
+    return MujocoWorld(Lift(**settings), num_envs, nthread)

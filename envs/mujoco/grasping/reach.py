@@ -1,0 +1,23 @@
+"""Reach: bring the fingertips to a mark in the air."""
+
+from ..rewards import approach, dist
+from ..world import MujocoWorld
+from . import skills
+from .tabletop import Tabletop
+
+
+class Reach(Tabletop):
+    goal = skills.reach()
+
+    def place_mark(self, ids, draw):
+        self.mark[ids] = draw.uniform([-0.2, -0.2, 0.06], [0.2, 0.2, 0.28])
+
+    def reward(self):
+        return {"arm": approach(dist(self.grip, self.mark), furthest=0.5, margin=0.06)}
+
+    def scripted(self):
+        return self.go(self.mark, closed=-1)
+
+
+def make(num_envs: int, nthread: int = 0, **settings):
+    return MujocoWorld(Reach(**settings), num_envs, nthread)

@@ -1,0 +1,104 @@
+"""One gripper, one cube, one mark: what the single-arm tasks share, so that they differ by their goal alone."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .. import scenes
+from ..rewards import dist
+from ..task import Entry, Task
+from . import skills
+
+
+class Tabletop(Task):
+    """The gripper moves in x, y and z and opens and closes; it never turns."""
+
+    agents = {"arm": "arm/"}
+    entries = {
+        "agents": (
+            Entry("fingertips, position", 3, "m", 0.5),
+            Entry("fingertips, velocity", 3, "m/s", 1.0),
+            Entry("opening of the left and right finger, from open to closed", 2, "m", 0.05),
+            Entry("cube, seen from the fingertips", 3, "m", 0.5),
+            Entry("cube, velocity", 3, "m/s", 1.0),
+            Entry("mark, seen from the fingertips", 3, "m", 0.5),
+            Entry("mark, seen from the cube", 3, "m", 0.5),
+        )
+    }
+    actions = {
+        "agents": (
+            Entry("velocity of the hand, as a share of 0.5 m/s", 3, "1", 1.0),
+            Entry("opening of the fingers, from open (-1) to closed (1)", 1, "1", 1.0),
+        )
+    }
+    skills = (skills.reach, skills.push, skills.lift)
+    edge = 0.04  # of the cube, m
+    spread = 0.12  # how far from the middle things start, m
+    flat = False  # the mark is a disc on the table
+
+    def scene(self):
+        scene = scenes.table({"arm": (0, 0)})
+        scenes.cube(scene, half=self.edge / 2)
+        scenes.mark(scene, radius=0.03 if self.flat else 0.02, height=0.002 if self.flat else 0)
+        return scene
+
+    def bind(self, sims):
+        self.grip = sims.site("arm/grip").xpos
+        self.hand = [sims.joint(f"arm/{axis}").qpos for axis in "xyz"]
+        self.velocity = np.concatenate  # placeholder, replaced below
+        qvel = sims.bind("qvel")
+        first = sims.model.joint("arm/x").dofadr[0]
+        self.velocity = qvel[:, first : first + 3]
+        fingers = sims.model.joint("arm/left").qposadr[0]
+        self.fingers = sims.bind("qpos")[:, fingers : fingers + 2]
+        self.cube = sims.body("cube").xpos
+        self.cube_start = sims.joint("cube").qpos
+        self.cube_velocity = sims.joint("cube").qvel[:, :3]
+        self.mark = sims.bind("mocap_pos")[:, 0]
+
+    def reset(self, ids, draw):
+        for axis, start in zip(self.hand, draw.uniform([-0.12, -0.12, -0.12], [0.12, 0.12, 0.0]).T, strict=True):
+            axis[ids, 0] = start
+        self.cube_start[ids, :2] = draw.uniform([-self.spread] * 2, [self.spread] * 2)
+        self.place_mark(ids, draw)
+
+    def place_mark(self, ids, draw):
+        self.mark[ids] = [0, 0, -0.2]
+
+    def observe(self):
+        return {
+            "arm": (
+                self.grip,
+                self.velocity,
+                self.fingers,
+                self.cube - self.grip,
+                self.cube_velocity,
+                self.mark - self.grip,
+                self.mark - self.cube,
+            )
+        }
+
+    def failure(self):
+        x, y, z = self.cube.T
+        return (np.abs(x) > 0.45) | (np.abs(y) > 0.45) | (z < 0)
+
+    def describe(self, env, agent):
+        gap = dist(self.cube, self.grip)[env]
+        held = "between the fingers" if gap < 0.02 else f"{100 * gap:.0f} cm from the fingertips"
+        high = self.cube[env, 2] - self.edge / 2
+        where = f"raised {100 * high:.0f} cm" if high > 0.01 else "on the table"
+        seen = f"The red cube is {where}, {held}."
+        if self.mark[env, 2] > -0.1:
+            seen += f" The green mark is {100 * dist(self.mark, self.grip)[env]:.0f} cm from the fingertips"
+            seen += f" and {100 * dist(self.mark, self.cube)[env]:.0f} cm from the cube."
+        return seen
+
+    def scripted(self):
+        raise NotImplementedError
+
+    def go(self, target: np.ndarray, closed: np.ndarray | float, gain: float = 12.0) -> dict[str, np.ndarray]:
+        """Move the fingertips towards target (n, 3), fingers closed (1) or open (-1)."""
+        action = np.empty((len(self.grip), 4))
+        action[:, :3] = np.clip(gain * (target - self.grip), -1, 1)
+        action[:, 3] = closed
+        return {"arm": action}

@@ -1,0 +1,48 @@
+"""Scenes, composed from the parts in assets/mujoco."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import resources
+
+import mujoco
+import numpy as np
+
+
+def part(name: str) -> mujoco.MjSpec:
+    """A part of assets/mujoco, by its file's stem."""
+    file = resources.files(__package__.removesuffix("envs.mujoco") + "assets") / "mujoco" / f"{name}.xml"
+    return mujoco.MjSpec.from_string(file.read_text(encoding="utf-8"))
+
+
+def table(grippers: Mapping[str, tuple[float, float]]) -> mujoco.MjSpec:
+    """A table with grippers above it: name -> (x, y) in metres; their parts are named 'name/part'."""
+    scene = part("table")
+    for name, (x, y) in grippers.items():
+        frame = scene.worldbody.add_frame(pos=[x, y, 0])
+        scene.attach(part("gripper"), prefix=f"{name}/", frame=frame)
+    return scene
+
+
+def cube(scene: mujoco.MjSpec, name: str = "cube", half: float = 0.02, mass: float = 0.05, rgba=(0.85, 0.2, 0.15, 1)):
+    """Add a free cube, resting on the table; half its edge in metres, mass in kg."""
+    body = scene.worldbody.add_body(name=name, pos=[0, 0, half])
+    body.add_freejoint(name=name)
+    body.add_geom(
+        name=name, type=mujoco.mjtGeom.mjGEOM_BOX, size=[half] * 3, mass=mass, friction=[1, 0.02, 0.001], rgba=rgba
+    )
+
+
+def mark(scene: mujoco.MjSpec, name: str = "mark", radius: float = 0.02, height: float = 0, rgba=(0.1, 0.7, 0.3, 0.6)):
+    """Add a marker that touches nothing: a ball, or with a height in metres a disc."""
+    body = scene.worldbody.add_body(name=name, mocap=True, pos=[0, 0, 0])
+    kind = mujoco.mjtGeom.mjGEOM_CYLINDER if height else mujoco.mjtGeom.mjGEOM_SPHERE
+    body.add_geom(name=name, type=kind, size=[radius, height / 2, 0], contype=0, conaffinity=0, rgba=rgba)
+
+
+def look(position, target, up=(0, 0, 1)) -> list[float]:
+    """The xyaxes of a camera at position that looks at target."""
+    back = np.subtract(position, target) / np.linalg.norm(np.subtract(position, target))
+    right = np.cross(up, back)
+    right /= np.linalg.norm(right)
+    return [*right, *np.cross(back, right)]

@@ -1,0 +1,82 @@
+"""What a MuJoCo task says: its scene, its agents, what they see, what pays and what counts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import mujoco
+import numpy as np
+from mujoco.batch import Batch
+
+from ..core import Arrays
+from ..instructions import Instruction, Skill
+from ..streams import Draws
+
+
+class Entry(NamedTuple):
+    """A stretch of an observation or action: its meaning, width, unit, and the largest value it takes."""
+
+    meaning: str
+    width: int
+    unit: str
+    bound: float
+
+
+class Task:
+    """Override what is below. Every array has one row per copy; draw randomness from `draw` alone."""
+
+    agents: Mapping[str, str]  # agent -> prefix of its actuators
+    groups: Mapping[str, tuple[str, ...]] | None = None  # None: all agents in one group
+    entries: Mapping[str, tuple[Entry, ...]]  # group -> what its agents observe
+    actions: Mapping[str, tuple[Entry, ...]]  # group -> what its agents decide
+    skills: tuple[Skill, ...]
+    goal: Instruction
+    horizon: int = 50  # control steps
+    substeps: int = 8  # physics steps per control step
+    camera: str = "front"
+
+    def scene(self) -> mujoco.MjSpec:
+        """The scene, built once."""
+        raise NotImplementedError
+
+    def bind(self, sims: Batch) -> None:
+        """Name the live arrays that the functions below read and write."""
+
+    def reset(self, ids: np.ndarray, draw: Draws) -> None:
+        """Place copies ids at the start of an episode; draw has len(ids) rows."""
+
+    def observe(self) -> Mapping[str, tuple[np.ndarray, ...]]:
+        """agent -> its observation in parts, (n, width) each, as its group's entries say."""
+        raise NotImplementedError
+
+    def reward(self) -> Arrays:
+        """agent -> (n,), between 0 and 1 a step before bonuses and costs."""
+        raise NotImplementedError
+
+    def success(self) -> np.ndarray:
+        """(n,) bool: the goal is met now, whatever the reward pays for."""
+        return self.goal.achieved(self)  # type: ignore[arg-type]
+
+    def failure(self) -> np.ndarray | None:
+        """(n,) bool: the copy must end now, failed (a crash, a fall); None where nothing can."""
+        return None
+
+    def info(self) -> Arrays:
+        """More per-copy measures for info, such as collisions."""
+        return {}
+
+    def state(self) -> Arrays:
+        """Live arrays of the task's own that MuJoCo's state does not hold, to be saved and restored."""
+        return {}
+
+    def scripted(self) -> Arrays:
+        """agent -> (n, width) actions in [-1, 1] of a policy that solves the task."""
+        raise NotImplementedError
+
+    def describe(self, env: int, agent: str) -> str:
+        """What the agent perceives in copy env, in words."""
+        raise NotImplementedError
+
+    def feasible(self, env: int, agent: str) -> list[Instruction]:
+        return [i for skill in self.skills for i in skill.instructions()]

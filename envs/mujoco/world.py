@@ -1,0 +1,173 @@
+"""A task over a batch of MuJoCo simulations."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import mujoco
+import numpy as np
+from gymnasium import spaces
+from mujoco.batch import Batch, SimulationError
+
+from ..core import Arrays, Step, World, check_actions
+from ..streams import Streams
+from .task import Entry, Task
+
+_NONE, _VEL = int(mujoco.mjtStage.mjSTAGE_NONE), int(mujoco.mjtStage.mjSTAGE_VEL)
+_BAD = [int(w) for w in (mujoco.mjtWarning.mjWARN_BADQPOS, mujoco.mjtWarning.mjWARN_BADQVEL, mujoco.mjtWarning.mjWARN_BADQACC)]
+
+
+class MujocoWorld(World):
+    """num_envs copies of a task's scene, on nthread threads (0: all CPUs; the numbers do not depend on it)."""
+
+    def __init__(self, task: Task, num_envs: int = 1, nthread: int = 0):
+        self.task, self.num_envs = task, num_envs
+        self.agents = tuple(task.agents)
+        self.groups = task.groups or {"agents": self.agents}
+        self.skills, self.goal, self.max_episode_steps = task.skills, task.goal, task.horizon
+        model = task.scene().compile()
+        self.sims = Batch(model, num_envs, nthread)
+        self.streams = Streams(num_envs)
+        self.steps = np.zeros(num_envs, np.int64)
+        self.diverged = np.zeros(num_envs, np.int64)  # how often, over the copy's whole life
+        self.render_fps = round(1 / (model.opt.timestep * task.substeps))
+        self._camera: Any = None
+
+        self._ctrl = self.sims.bind("ctrl")
+        self._bind_actuators(model)
+        task.bind(self.sims)
+        self.sims.forward(stage=_VEL)
+        group_of = {a: g for g, members in self.groups.items() for a in members}
+        self._entries = {a: task.entries[group_of[a]] for a in self.agents}
+        self._bounds = {a: _bound(e) for a, e in self._entries.items()}
+        self.observation_spaces = {a: spaces.Box(-b, b, dtype=np.float32) for a, b in self._bounds.items()}
+        self.action_spaces = {a: spaces.Box(-1, 1, (len(c),), np.float32) for a, c in self._columns.items()}
+        self._last = self._observe()
+
+    def _bind_actuators(self, model: mujoco.MjModel) -> None:
+        """Actuators 'agent/grip.left' and 'agent/grip.right' obey one action entry, 'agent/grip'."""
+        low, high = model.actuator_ctrlrange.T
+        self._middle, self._half = (high + low) / 2, (high - low) / 2
+        names = [model.actuator(i).name for i in range(model.nu)]
+        self._columns: dict[str, list[list[int]]] = {}
+        for agent, prefix in self.task.agents.items():
+            entries: dict[str, list[int]] = {}
+            for i, name in enumerate(names):
+                if name.startswith(prefix):
+                    entries.setdefault(name.split(".")[0], []).append(i)
+            self._columns[agent] = list(entries.values())
+        self._routes = [
+            (agent, entry, column)
+            for agent, columns in self._columns.items()
+            for entry, actuators in enumerate(columns)
+            for column in actuators
+        ]
+
+    def reset(self, ids: np.ndarray, seeds: Sequence[int | None] | None = None) -> tuple[Arrays, Arrays]:
+        ids = np.asarray(ids, np.int32)
+        self.sims.reset(ids, stage=_NONE)
+        self.task.reset(ids, self.streams.begin(ids, seeds))
+        self.sims.forward(ids, stage=_VEL)
+        self.steps[ids] = 0
+        self._last = self._observe()
+        return self._last, self._info(np.zeros(self.num_envs, bool))
+
+    def step(self, actions: Arrays) -> Step:
+        actions = check_actions(self, actions)
+        clipped = {a: np.clip(x, -1, 1) for a, x in actions.items()}
+        for agent, entry, column in self._routes:
+            self._ctrl[:, column] = self._middle[column] + self._half[column] * clipped[agent][:, entry]
+        diverged = self._simulate()
+        self.steps += 1
+        obs, reward = self._observe(), self.task.reward()
+        reward = {a: np.asarray(r, float) for a, r in reward.items()}
+        failed = self.task.failure()
+        failed = np.zeros(self.num_envs, bool) if failed is None else failed & ~diverged
+        info = self._info(diverged)
+        if diverged.any():  # what the engine left there is not this episode: show the last state that was
+            for agent in self.agents:
+                obs[agent][diverged] = self._last[agent][diverged]
+                reward[agent][diverged] = 0
+            info["success"] = info["success"] & ~diverged
+        info["success"] = info["success"] & ~failed
+        terminated = {a: failed.copy() for a in self.agents}
+        truncated = ~failed & (diverged | (self.steps >= self.max_episode_steps))
+        self._last = obs
+        return Step(obs, reward, terminated, truncated, info)
+
+    def _simulate(self) -> np.ndarray:
+        """Advance the physics; (num_envs,) bool, the copies in which it broke down."""
+        broken = np.zeros(self.num_envs, bool)
+        try:
+            self.sims.step(nstep=self.task.substeps, stage=_VEL)
+        except SimulationError as error:
+            broken[error.ids] = True
+        broken |= (self.sims.warning[:, _BAD, 1] != 0).any(axis=1)
+        if broken.any():
+            self.diverged += broken
+            ids = np.flatnonzero(broken).astype(np.int32)
+            self.sims.reset(ids, stage=_NONE)
+            self.sims.forward(ids, stage=_VEL)
+            self.sims.warning[ids] = 0  # the engine's own reset sets a counter to 1 again: only zero is told apart
+        return broken
+
+    def _observe(self) -> Arrays:
+        seen = self.task.observe()
+        obs = {}
+        for agent in self.agents:
+            bound = self._bounds[agent]
+            row = np.empty((self.num_envs, len(bound)), np.float32)
+            at = 0
+            for part, entry in zip(seen[agent], self._entries[agent], strict=True):
+                row[:, at : at + entry.width] = part.reshape(self.num_envs, entry.width)
+                at += entry.width
+            obs[agent] = np.clip(row, -bound, bound, out=row)
+        return obs
+
+    def _info(self, diverged: np.ndarray) -> Arrays:
+        return {"success": self.task.success(), "diverged": diverged} | self.task.info()
+
+    def state(self) -> Arrays:
+        own = {f"task.{k}": v.copy() for k, v in self.task.state().items()}
+        return own | {
+            "sims": self.sims.state.copy(),
+            "streams": self.streams.table.copy(),
+            "steps": self.steps.copy(),
+            "diverged": self.diverged.copy(),
+        }
+
+    def restore(self, state: Mapping[str, np.ndarray]) -> tuple[Arrays, Arrays]:
+        self.sims.state[:] = state["sims"]
+        self.streams.table[:] = state["streams"]
+        self.steps[:], self.diverged[:] = state["steps"], state["diverged"]
+        for name, array in self.task.state().items():
+            array[:] = state[f"task.{name}"]
+        self.sims.forward(stage=_VEL)
+        self._last = self._observe()
+        return self._last, self._info(np.zeros(self.num_envs, bool))
+
+    def scripted(self) -> Arrays:
+        return self.task.scripted()
+
+    def describe(self, env: int, agent: str) -> str:
+        return self.task.describe(env, agent)
+
+    def feasible(self, env: int, agent: str):
+        return self.task.feasible(env, agent)
+
+    def render(self, env: int = 0) -> np.ndarray:
+        if self._camera is None:
+            from .render import Camera
+
+            self._camera = Camera(self.sims, self.task.camera)
+        return self._camera.picture(env)
+
+    def close(self) -> None:
+        if self._camera is not None:
+            self._camera.close()
+            self._camera = None
+
+
+def _bound(entries: Sequence[Entry]) -> np.ndarray:
+    return np.concatenate([np.full(e.width, e.bound, np.float32) for e in entries])
