@@ -1,0 +1,56 @@
+# Two commands on a fresh machine with Python 3.11+ and make: `make demo` and `make test`.
+
+PYTHON ?= python3
+WORKERS ?= 2
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+export OMP_NUM_THREADS ?= 1
+export OPENBLAS_NUM_THREADS ?= 1
+
+.PHONY: demo test lint format proofs clean help
+
+help:
+	@echo "make demo    learn three tasks in a row, forget, remember; a report to look at"
+	@echo "make test    the tests"
+	@echo "make lint    style and types"
+	@echo "make proofs  the long measurements of benchmarks/, resumed where they stopped"
+	@echo "make clean   remove what was built (not runs/)"
+
+demo: .venv/installed
+	$(BIN)/ludus demo
+
+test: .venv/developed
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
+
+lint: .venv/developed build/types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright
+
+format: .venv/developed
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+proofs: .venv/installed
+	@set -e; for proof in benchmarks/*.py; do echo "$$proof"; $(BIN)/python $$proof; done
+
+clean:
+	rm -rf .venv build dist *.egg-info .ruff_cache .pytest_cache .hypothesis
+
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "ludus needs Python 3.11 or newer: make PYTHON=python3.12 …")'
+	$(PYTHON) -m venv .venv
+
+.venv/installed: pyproject.toml setup.py constraints.txt | .venv/bin/python
+	@echo "installing ludus into .venv (once; torch is the large part)"
+	$(PIP) setuptools wheel
+	$(PIP) --no-build-isolation -e .
+	@touch $@
+
+.venv/developed: .venv/installed
+	$(PIP) --no-build-isolation -e '.[dev]'
+	@touch $@
+
+build/types:
+	@mkdir -p $@/ludus
+	@for part in envs agents curricula assets; do ln -sfn ../../../$$part $@/ludus/$$part; done
