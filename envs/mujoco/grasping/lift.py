@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..rewards import approach, dist
+from ..rewards import approach, dist, near
 from ..world import MujocoWorld
 from . import skills
 from .tabletop import Tabletop
@@ -13,8 +13,9 @@ class Lift(Tabletop):
 
     def reward(self):
         reach = approach(dist(self.grip, self.cube), furthest=0.5, margin=0.06)
+        held = near(dist(self.grip, self.cube), margin=0.03) * np.clip(self.fingers.min(axis=1) / 0.02, 0, 1)
         raised = np.clip((self.cube[:, 2] - self.edge / 2) / 0.12, 0, 1)
-        return {"arm": 0.25 * reach + 0.75 * raised}
+        return {"arm": 0.25 * reach + 0.25 * held + 0.5 * raised}
 
     def scripted(self):
         over = dist(self.grip[:, :2], self.cube[:, :2]) < 0.01

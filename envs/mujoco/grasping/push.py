@@ -22,15 +22,20 @@ class Push(Tabletop):
         return {"arm": 0.25 * reach + 0.75 * approach(gap, furthest=0.5, margin=0.06)}
 
     def scripted(self):
-        """Go behind the cube, as seen from the disc, and push through it."""
-        gap = self.mark[:, :2] - self.cube[:, :2]
-        far = np.maximum(dist(self.mark[:, :2], self.cube[:, :2]), 1e-6)[:, None]
-        behind = self.cube[:, :2] - gap / far * 0.07
-        ready = dist(self.grip[:, :2], behind) < 0.02
-        low = self.grip[:, 2] < 0.06
-        target = np.empty_like(self.cube)
-        target[:, :2], target[:, 2] = behind, np.where(ready | low, 0.035, 0.12)
-        raise NotImplementedError
+        """Closed fingers go over to the far side of the cube, down behind it, and along the line to the disc."""
+        far = dist(self.mark[:, :2], self.cube[:, :2])
+        ahead = (self.mark[:, :2] - self.cube[:, :2]) / np.maximum(far, 1e-6)[:, None]
+        offset = self.grip[:, :2] - self.cube[:, :2]
+        along = offset[:, 0] * ahead[:, 0] + offset[:, 1] * ahead[:, 1]
+        aside = offset - along[:, None] * ahead
+        behind = -0.065 * ahead - offset
+        pushing = (self.grip[:, 2] < 0.06) & (along < -0.02) & (np.abs(aside).max(axis=1) < 0.02)
+        move = np.where(pushing[:, None], far[:, None] * ahead - 3 * aside, behind)
+        move /= np.maximum(np.abs(move).max(axis=1) * 12, 1)[:, None]  # straight, though each axis has its own limit
+        low = pushing | (dist(offset, -0.065 * ahead) < 0.02)
+        move = np.column_stack([move, np.where(low, 0.03, 0.1) - self.grip[:, 2]])
+        move[far < 0.015] = 0
+        return self.go(self.grip + move, closed=1)
 
 
 def make(num_envs: int, nthread: int = 0, **settings):

@@ -45,7 +45,6 @@ class Tabletop(Task):
     def bind(self, sims):
         self.grip = sims.site("arm/grip").xpos
         self.hand = [sims.joint(f"arm/{axis}").qpos for axis in "xyz"]
-        self.velocity = np.concatenate  # placeholder, replaced below
         qvel = sims.bind("qvel")
         first = sims.model.joint("arm/x").dofadr[0]
         self.velocity = qvel[:, first : first + 3]
