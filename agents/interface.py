@@ -1,0 +1,182 @@
+"""One body for every task: observations and actions of fixed widths, and the instruction's vector."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from gymnasium import spaces
+from stable_baselines3.common.vec_env import VecEnv
+
+from ..envs import registry
+from ..envs.core import World, Wrapper
+from ..envs.instructions import Encode, HashedWords, Instruct, goal_only
+from ..envs.views.instructed import Instructed
+from ..envs.views.sb3 import Sb3View
+
+INPUTS = ("blind", "instructed", "task-id")
+
+
+class WidthError(ValueError):
+    """A task does not fit the widths of a curriculum."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Interface:
+    """How every task of a curriculum meets one policy.
+
+    observation, action: widths that every task is padded to; words: width of the instruction's vector.
+    input: "instructed" (the sentence's vector), "blind" (zeros), "task-id" (a one-hot task number, no sentence).
+    tasks: the ids of the curriculum, in order: what a task number means.
+    reward: weights of the instructed view (progress, success, failure); all zero leaves the task's own reward.
+    """
+
+    observation: int
+    action: int
+    words: int = 16
+    input: str = "instructed"
+    tasks: tuple[str, ...] = ()
+    reward: Mapping[str, float] = dataclasses.field(default_factory=dict)
+
+    def __post_init__(self):
+        if self.input not in INPUTS:
+            raise registry.nearest(self.input, list(INPUTS), "input")
+        if self.input == "task-id" and len(self.tasks) > self.words:
+            raise WidthError(f"{len(self.tasks)} tasks need words: {len(self.tasks)} or more for their numbers")
+
+    def world(
+        self,
+        task: str,
+        copies: int,
+        encode: Encode | None = None,
+        instruct: Instruct = goal_only,
+        settings: Mapping[str, Any] | None = None,
+    ) -> World:
+        """copies of the task, instructed and in this body. Raises WidthError if the task does not fit."""
+        world = registry.make(task, copies, **(settings or {}))
+        instructed = Instructed(world, encode or HashedWords(self.words), instruct, **self.reward)
+        return Body(instructed, self, self.tasks.index(task) if task in self.tasks else 0)
+
+    def env(self, tasks: Sequence[str], rows: int, settings: Sequence[Mapping[str, Any]] = (), **how: Any) -> VecEnv:
+        """What SB3 trains on: rows agents of one task, or shared evenly among several."""
+        each, rest = divmod(rows, len(tasks))
+        counts = [each + (i < rest) for i in range(len(tasks))]
+        settings = settings or [{}] * len(tasks)
+        views = [self._view(t, n, s, how) for t, n, s in zip(tasks, counts, settings, strict=True)]
+        return views[0] if len(views) == 1 else Mixed(views)
+
+    def _view(self, task: str, rows: int, settings: Mapping[str, Any], how: Mapping[str, Any]) -> Sb3View:
+        probe = registry.make(task, 1, **settings)
+        team = len(probe.agents)
+        probe.close()
+        copies, rest = divmod(rows, team)
+        if rest or not copies:
+            raise WidthError(f"{task} has {team} agents: its {rows} rows must be a multiple of that")
+        return Sb3View(self.world(task, copies, settings=settings, **how))
+
+
+class Body(Wrapper):
+    """An instructed world whose rows are [observation / its bounds, zeros, vector]."""
+
+    def __init__(self, world: Instructed, interface: Interface, number: int):
+        super().__init__(world)
+        self._interface, self._number = interface, number
+        self._scale = {}
+        for agent in world.agents:
+            space = world.world.observation_spaces[agent]
+            if not isinstance(space, spaces.Box) or len(space.shape) != 1:
+                raise WidthError(f"{world.id}: {agent} observes {space}; one policy for all needs a flat Box")
+            _fits(world.id, "observations", space.shape[0], interface.observation)
+            _fits(world.id, "actions", world.action_spaces[agent].shape[0], interface.action)  # type: ignore[index]
+            high = np.where(np.isfinite(space.high), space.high, 1)
+            self._scale[agent] = np.float32(1) / np.maximum(high, np.float32(1e-6)).astype(np.float32)
+        width = interface.observation + interface.words
+        self.observation_spaces = {a: spaces.Box(-np.inf, np.inf, (width,), np.float32) for a in world.agents}
+        self.action_spaces = {a: spaces.Box(-1, 1, (interface.action,), np.float32) for a in world.agents}
+
+    def reset(self, ids, seeds=None):
+        obs, info = self.world.reset(ids, seeds)
+        return self._dress(obs), info
+
+    def step(self, actions):
+        inner = self.world.action_spaces
+        step = self.world.step({a: actions[a][:, : inner[a].shape[0]] for a in self.agents})  # type: ignore[index]
+        return step._replace(obs=self._dress(step.obs))
+
+    def restore(self, state):
+        obs, info = self.world.restore(state)
+        return self._dress(obs), info
+
+    def _dress(self, obs):
+        start = self._interface.observation
+        dressed = {}
+        for agent, scale in self._scale.items():
+            row = np.zeros((len(obs[agent]), start + self._interface.words), np.float32)
+            np.multiply(obs[agent][:, : len(scale)], scale, out=row[:, : len(scale)])
+            if self._interface.input == "instructed":
+                row[:, start:] = obs[agent][:, len(scale) :]
+            elif self._interface.input == "task-id":
+                row[:, start + self._number] = 1
+            dressed[agent] = row
+        return dressed
+
+
+def _fits(task: str, what: str, needed: int, width: int) -> None:
+    if needed > width:
+        raise WidthError(f"{task} has {needed} {what}; the curriculum's width is {width}: set it to {needed} or more")
+
+
+class Mixed(VecEnv):
+    """Several views as one: their rows in order, for learning all tasks at once."""
+
+    def __init__(self, views: Sequence[Sb3View]):
+        self.views = list(views)
+        self._ends = np.cumsum([v.num_envs for v in views])
+        self.render_mode = "rgb_array"
+        super().__init__(int(self._ends[-1]), views[0].observation_space, views[0].action_space)
+
+    def seed(self, seed=None):
+        """Each view gets seeds of its own, a million apart."""
+        for i, view in enumerate(self.views):
+            view.seed(None if seed is None else seed + 1_000_000 * i)
+        return [seed] * self.num_envs
+
+    def reset(self):
+        return np.concatenate([v.reset() for v in self.views])
+
+    def step_async(self, actions):
+        for view, part in zip(self.views, np.split(actions, self._ends[:-1]), strict=True):
+            view.step_async(part)
+
+    def step_wait(self):
+        obs, reward, done, infos = zip(*(v.step_wait() for v in self.views), strict=True)
+        return np.concatenate(obs), np.concatenate(reward), np.concatenate(done), [i for part in infos for i in part]
+
+    def state(self) -> dict[str, np.ndarray]:
+        return {f"{i}.{k}": a for i, v in enumerate(self.views) for k, a in v.state().items()}
+
+    def restore(self, state: Mapping[str, np.ndarray]) -> None:
+        for i, view in enumerate(self.views):
+            prefix = f"{i}."
+            view.restore({k[len(prefix) :]: a for k, a in state.items() if k.startswith(prefix)})
+
+    def close(self):
+        for view in self.views:
+            view.close()
+
+    def get_attr(self, attr_name, indices=None):
+        values = [x for v in self.views for x in v.get_attr(attr_name)]
+        return [values[i] for i in self._get_indices(indices)]
+
+    def set_attr(self, attr_name, value, indices=None):
+        for view in self.views:
+            view.set_attr(attr_name, value)
+
+    def env_method(self, method_name, *args, indices=None, **kwargs):
+        values = [x for v in self.views for x in v.env_method(method_name, *args, **kwargs)]
+        return [values[i] for i in self._get_indices(indices)]
+
+    def env_is_wrapped(self, wrapper_class, indices=None):
+        return [False for _ in self._get_indices(indices)]

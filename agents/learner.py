@@ -1,0 +1,331 @@
+"""One policy living through many tasks: an SB3 algorithm, and the methods around it."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import stable_baselines3 as sb3
+import torch
+from stable_baselines3.common.base_class import BaseAlgorithm
+from stable_baselines3.common.buffers import ReplayBuffer
+from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.logger import Logger, TensorBoardOutputFormat
+from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
+from stable_baselines3.common.vec_env import VecEnv
+
+from ..envs.registry import nearest
+from .method import Method
+from .state import State, state_dict, tensors
+
+ALGORITHMS: dict[str, type[BaseAlgorithm]] = {"ppo": sb3.PPO, "sac": sb3.SAC}
+RESETS = {"optimizer": True, "buffer": True, "exploration": True}  # at a stage's start, unless it says otherwise
+
+
+class HookedBuffer(ReplayBuffer):
+    """A replay buffer whose batches pass through a learner's methods."""
+
+    learner: Learner | None = None
+
+    def sample(self, batch_size, env=None):
+        batch = super().sample(batch_size, env)
+        for method in self.learner.methods if self.learner else ():
+            batch = method.on_batch(self.learner, batch)  # type: ignore[arg-type]
+        return batch
+
+
+class Learner:
+    """An SB3 algorithm that keeps its weights from task to task.
+
+    algorithm: a name of ALGORITHMS; methods: continual-learning methods, in order.
+    settings: keyword arguments of the SB3 class ("rows", how many agents step together, is read by the runner).
+    log: a folder for TensorBoard events.
+    """
+
+    def __init__(
+        self,
+        algorithm: str = "ppo",
+        methods: Sequence[Method] = (),
+        seed: int = 0,
+        device: str = "auto",
+        settings: Mapping[str, Any] | None = None,
+        log: Path | None = None,
+    ):
+        if algorithm not in ALGORITHMS:
+            raise nearest(algorithm, ALGORITHMS, "algorithm")
+        for method in methods:
+            if method.algorithms and algorithm not in method.algorithms:
+                name = type(method).__name__.lower()
+                raise ValueError(f"method {name!r} runs on {', '.join(method.algorithms)}, not on {algorithm}")
+        self.algorithm, self.methods, self.seed, self.device = algorithm, tuple(methods), seed, device
+        self._settings = {k: v for k, v in (settings or {}).items() if k != "rows"}
+        self._log, self._stages, self._target, self._model = log, 0, 0, None
+        self.task = ""
+
+    @property
+    def model(self) -> Any:
+        """The SB3 algorithm. Raises RuntimeError before the first start()."""
+        if self._model is None:
+            raise RuntimeError("the learner has no policy yet: call start(task, env) first")
+        return self._model
+
+    @property
+    def num_timesteps(self) -> int:
+        """Rows stepped over the whole life."""
+        return self._model.num_timesteps if self._model else 0
+
+    @property
+    def off_policy(self) -> bool:
+        return issubclass(ALGORITHMS[self.algorithm], OffPolicyAlgorithm)
+
+    def start(self, task: str, env: VecEnv, resets: Mapping[str, bool] | None = None) -> None:
+        """A stage begins: env is seeded and reset, and what a stage starts afresh is reset."""
+        self.task = task
+        env.seed(_stage_seed(self.seed, self._stages))
+        self._stages += 1
+        if self._model is None:
+            self._create(env)
+        else:
+            self.model.set_env(env)
+            self._reset(RESETS | dict(resets or {}))
+        self._target = self.num_timesteps
+        for method in self.methods:
+            method.on_task_start(self, task)
+
+    def learn(self, steps: int) -> None:
+        """Go on for steps rows in all since the last call; whole rollouts are stepped, and the excess is remembered."""
+        self._target += steps
+        if self._target > self.num_timesteps:
+            callback = _Rollouts(self)
+            self.model.learn(self._target - self.num_timesteps, callback, reset_num_timesteps=False, log_interval=1)
+
+    def finish(self) -> None:
+        """The stage ends."""
+        for method in self.methods:
+            method.on_task_end(self, self.task)
+
+    @contextlib.contextmanager
+    def trial(self, task: str) -> Iterator[Callable[[np.ndarray], np.ndarray]]:
+        """The policy as it is meant to act on task: obs (n, width) -> deterministic actions (n, …)."""
+        for method in self.methods:
+            method.on_test_start(self, task)
+        try:
+            yield lambda obs: self.model.predict(obs, deterministic=True)[0]
+        finally:
+            for method in reversed(self.methods):
+                method.on_test_end(self, task)
+
+    # what methods work with
+
+    def nets(self) -> list[tuple[str, torch.optim.Optimizer, list[torch.nn.Parameter]]]:
+        """Each trained network: its name, optimizer and parameters."""
+        names = ("actor", "critic") if self.off_policy else ("policy",)
+        nets = [(name, getattr(self.model, name)) for name in names]
+        return [(n, net.optimizer, [p for g in net.optimizer.param_groups for p in g["params"]]) for n, net in nets]
+
+    def gaussian(self, obs: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Mean and log standard deviation, (n, actions) each, of the policy at obs, before any squashing."""
+        if self.off_policy:
+            mean, log_std, _ = self.model.actor.get_action_dist_params(obs)
+            return mean, log_std
+        distribution = self.model.policy.get_distribution(obs).distribution
+        return distribution.mean, distribution.stddev.log()
+
+    def batch(self, count: int) -> Any:
+        """count transitions of the current task alone, past the methods' on_batch."""
+        return ReplayBuffer.sample(self.model.replay_buffer, count)
+
+    def rollout_observations(self) -> torch.Tensor:
+        """(n, width) the observations of the last rollout."""
+        buffer = self.model.rollout_buffer
+        return torch.as_tensor(buffer.observations.reshape(-1, *buffer.obs_shape), device=self.model.device)
+
+    # saving
+
+    def weights(self) -> dict[str, np.ndarray]:
+        """name -> array: the policy's parameters."""
+        return {k: v.detach().cpu().numpy().copy() for k, v in self.model.policy.state_dict().items()}
+
+    def memory_bytes(self) -> int:
+        """Bytes of the past that the methods keep."""
+        return sum(m.state().nbytes for m in self.methods)
+
+    def state(self) -> State:
+        """Everything but the env: weights, optimizers, buffers, counters, random streams, the methods' memories."""
+        m, state = self.model, State()
+        state.put("policy", tensors(m.policy.state_dict()))
+        for name, optimizer in self._optimizers():
+            state.put(f"{name}.optimizer", tensors(optimizer.state_dict()))
+        if getattr(m, "log_ent_coef", None) is not None:
+            state.arrays["log_ent_coef"] = m.log_ent_coef.detach().cpu().numpy().copy()
+        if self.off_policy:
+            state.put("buffer", _buffer_state(m.replay_buffer))
+        state.put("random", _random_state(m))
+        state.arrays["last_obs"] = np.array(m._last_obs)
+        state.arrays["last_starts"] = np.array(m._last_episode_starts)
+        for i, method in enumerate(self.methods):
+            state.put(f"method.{i}", method.state())
+        state.meta |= {
+            "task": self.task,
+            "stages": self._stages,
+            "target": self._target,
+            "counters": {k: getattr(m, k) for k in _COUNTERS},
+            "learning_starts": getattr(m, "learning_starts", None),
+        }
+        return state
+
+    def restore(self, state: State, env: VecEnv) -> None:
+        """Go on from state() with env, which the caller has restored."""
+        if self._model is None:
+            self._create(env)
+        else:
+            self.model.set_env(env)
+        m = self.model
+        m.policy.load_state_dict(state_dict(state.get("policy")))
+        for name, optimizer in self._optimizers():
+            optimizer.load_state_dict(state_dict(state.get(f"{name}.optimizer")))
+        if "log_ent_coef" in state.arrays:
+            m.log_ent_coef.data.copy_(torch.from_numpy(np.array(state.arrays["log_ent_coef"])))
+        if self.off_policy:
+            _restore_buffer(m.replay_buffer, state.get("buffer"))
+            m.learning_starts = state.meta["learning_starts"]
+        m._last_obs = np.array(state.arrays["last_obs"])
+        m._last_episode_starts = np.array(state.arrays["last_starts"])
+        for i, method in enumerate(self.methods):
+            method.restore(state.get(f"method.{i}"))
+        for name, value in state.meta["counters"].items():
+            setattr(m, name, value)
+        self.task, self._stages, self._target = (state.meta[k] for k in ("task", "stages", "target"))
+        _restore_random(m, state.get("random"))
+
+    # inside
+
+    def _create(self, env: VecEnv) -> None:
+        settings = dict(self._settings)
+        if self.off_policy:
+            settings.setdefault("replay_buffer_class", HookedBuffer)
+        build: Any = ALGORITHMS[self.algorithm]
+        self._model = build("MlpPolicy", env, seed=self.seed, device=self.device, **settings)
+        self._learning_starts = getattr(self._model, "learning_starts", 0)
+        formats: list = [TensorBoardOutputFormat(str(self._log))] if self._log else []
+        self._model.set_logger(Logger(folder=None, output_formats=formats))
+        if self.off_policy:
+            self._model.replay_buffer.learner = self
+        for name, optimizer, params in self.nets():
+            optimizer.register_step_pre_hook(self._hook("on_gradient", name, params))
+            optimizer.register_step_post_hook(self._hook("on_update", name, params))
+        self._exploration = {k: v.detach().clone() for k, v in self._exploring()}
+
+    def _hook(self, moment: str, name: str, params: list):
+        def run(optimizer, args, kwargs):
+            for method in self.methods:
+                getattr(method, moment)(self, name, params)
+
+        return run
+
+    def _optimizers(self) -> list[tuple[str, torch.optim.Optimizer]]:
+        found = [(name, optimizer) for name, optimizer, _ in self.nets()]
+        entropy = getattr(self.model, "ent_coef_optimizer", None)
+        return found if entropy is None else [*found, ("entropy", entropy)]
+
+    def _exploring(self) -> list[tuple[str, torch.Tensor]]:
+        """The parameters that say how much is explored."""
+        found = [
+            ("log_std", getattr(self.model.policy, "log_std", None)),
+            ("entropy", getattr(self.model, "log_ent_coef", None)),
+        ]
+        return [(k, v) for k, v in found if v is not None]
+
+    def _reset(self, resets: Mapping[str, bool]) -> None:
+        unknown = set(resets) - set(RESETS)
+        if unknown:
+            raise nearest(min(unknown), RESETS, "reset")
+        if resets["optimizer"]:
+            for _, optimizer in self._optimizers():
+                optimizer.state.clear()
+        if resets["exploration"]:
+            for name, tensor in self._exploring():
+                tensor.data.copy_(self._exploration[name])
+        if self.off_policy and resets["buffer"]:
+            self.model.replay_buffer.reset()
+            self.model.learning_starts = self.num_timesteps + self._learning_starts
+
+
+_COUNTERS = ("num_timesteps", "_n_updates", "_episode_num", "_current_progress_remaining")
+
+
+class _Rollouts(BaseCallback):
+    """Tells the methods when an on-policy rollout is whole."""
+
+    def __init__(self, learner: Learner):
+        super().__init__()
+        self._learner = learner
+
+    def _on_step(self) -> bool:
+        return True
+
+    def _on_rollout_end(self) -> None:
+        if not self._learner.off_policy:
+            for method in self._learner.methods:
+                method.on_rollout(self._learner)
+
+
+def load_policy(
+    algorithm: str, settings: Mapping[str, Any], weights: Mapping[str, np.ndarray], env: VecEnv
+) -> Callable[[np.ndarray], np.ndarray]:
+    """A policy from saved weights (Learner.weights()): obs (n, width) -> deterministic actions."""
+    learner = Learner(
+        algorithm, settings=dict(settings) | ({"buffer_size": 1} if algorithm == "sac" else {}), device="cpu"
+    )
+    learner._create(env)
+    policy = learner.model.policy
+    policy.load_state_dict({k: torch.from_numpy(np.array(v)) for k, v in weights.items()})
+    return lambda obs: policy.predict(obs, deterministic=True)[0]
+
+
+def _stage_seed(seed: int, stage: int) -> int:
+    return int(np.random.SeedSequence([seed, stage]).generate_state(1)[0])
+
+
+def _buffer_state(buffer: ReplayBuffer) -> State:
+    end = buffer.buffer_size if buffer.full else buffer.pos
+    arrays = {k: getattr(buffer, k)[:end].copy() for k in _buffer_fields(buffer)}
+    return State(arrays, {"pos": buffer.pos, "full": buffer.full})
+
+
+def _restore_buffer(buffer: ReplayBuffer, state: State) -> None:
+    for name in _buffer_fields(buffer):
+        getattr(buffer, name)[: len(state.arrays[name])] = state.arrays[name]
+    buffer.pos, buffer.full = state.meta["pos"], state.meta["full"]
+
+
+def _buffer_fields(buffer: ReplayBuffer) -> list[str]:
+    names = ["observations", "next_observations", "actions", "rewards", "dones", "timeouts"]
+    return [n for n in names if hasattr(buffer, n)]
+
+
+def _random_state(model: Any) -> State:
+    """SB3 draws from the global generators and from its action space's."""
+    kind, keys, pos, has_gauss, cached = np.random.get_state()
+    version, words, gauss = random.getstate()
+    arrays = {"torch": torch.get_rng_state().numpy(), "numpy": np.array(keys), "python": np.array(words, np.uint64)}
+    if torch.cuda.is_available():
+        arrays["cuda"] = torch.cuda.get_rng_state().numpy()
+    space = model.action_space.np_random.bit_generator.state
+    meta = {"numpy": [kind, pos, has_gauss, cached], "python": [version, gauss], "space": space}
+    return State(arrays, meta)
+
+
+def _restore_random(model: Any, state: State) -> None:
+    torch.set_rng_state(torch.from_numpy(np.array(state.arrays["torch"])))
+    kind, pos, has_gauss, cached = state.meta["numpy"]
+    np.random.set_state((kind, np.array(state.arrays["numpy"]), pos, has_gauss, cached))
+    version, gauss = state.meta["python"]
+    random.setstate((version, tuple(int(w) for w in state.arrays["python"]), gauss))
+    if "cuda" in state.arrays and torch.cuda.is_available():
+        torch.cuda.set_rng_state(torch.from_numpy(np.array(state.arrays["cuda"])))
+    model.action_space.np_random.bit_generator.state = state.meta["space"]

@@ -1,0 +1,94 @@
+"""A continual-learning method: a few hooks around a Stable-Baselines3 algorithm, all empty here."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from .state import State
+
+if TYPE_CHECKING:
+    from stable_baselines3.common.type_aliases import ReplayBufferSamples
+
+    from .learner import Learner
+
+Parameters = list[torch.nn.Parameter]
+
+
+class Method:
+    """Override what you need. Methods combine by standing in a list; hooks run in its order.
+
+    algorithms: the algorithms it runs on ("ppo", "sac", …); None: all of them.
+    """
+
+    algorithms: tuple[str, ...] | None = None
+
+    def on_task_start(self, learner: Learner, task: str) -> None:
+        """Before the first step of a task."""
+
+    def on_task_end(self, learner: Learner, task: str) -> None:
+        """After the last step of a task, its data still in the buffer."""
+
+    def on_rollout(self, learner: Learner) -> None:
+        """After an on-policy algorithm has collected a rollout, before it learns from it."""
+
+    def on_batch(self, learner: Learner, batch: ReplayBufferSamples) -> ReplayBufferSamples:
+        """Each batch an off-policy algorithm samples: return what it should learn from."""
+        return batch
+
+    def on_gradient(self, learner: Learner, net: str, params: Parameters) -> None:
+        """Before each optimizer step of net ("policy"; "actor", "critic"): edit params' .grad in place."""
+
+    def on_update(self, learner: Learner, net: str, params: Parameters) -> None:
+        """After each optimizer step of net: edit params in place."""
+
+    def on_test_start(self, learner: Learner, task: str) -> None:
+        """Before the policy is tried on a task."""
+
+    def on_test_end(self, learner: Learner, task: str) -> None:
+        """After the trial; put back what on_test_start changed."""
+
+    def state(self) -> State:
+        """What the method remembers, to be saved; its size is the method's memory cost."""
+        return State()
+
+    def restore(self, state: State) -> None:
+        """Take back state()."""
+
+
+class Memory:
+    """Named tensors of equal length, kept per task; draws from them with a generator of its own."""
+
+    def __init__(self, seed: int = 0):
+        self.generator = torch.Generator().manual_seed(seed)
+        self.tasks: list[dict[str, torch.Tensor]] = []
+
+    def __len__(self) -> int:
+        return len(self.tasks)
+
+    def pick(self, count: int, rows: int) -> torch.Tensor:
+        """count (<= rows) distinct indices below rows, at random."""
+        return torch.randperm(rows, generator=self.generator)[:count]
+
+    def sample(self, count: int) -> dict[str, torch.Tensor]:
+        """count rows in all, drawn evenly from the tasks, with replacement."""
+        share = [count // len(self.tasks) + (i < count % len(self.tasks)) for i in range(len(self.tasks))]
+        parts = []
+        for task, n in zip(self.tasks, share, strict=True):
+            rows = torch.randint(len(next(iter(task.values()))), (n,), generator=self.generator)
+            parts.append({k: v[rows.to(v.device)] for k, v in task.items()})
+        return {k: torch.cat([p[k] for p in parts]) for k in parts[0]}
+
+    def state(self) -> State:
+        arrays = {f"{i}.{k}": v.cpu().numpy() for i, task in enumerate(self.tasks) for k, v in task.items()}
+        return State(arrays | {"generator": self.generator.get_state().numpy()}, {"tasks": len(self.tasks)})
+
+    def restore(self, state: State, device: Any = "cpu") -> None:
+        arrays = dict(state.arrays)
+        self.generator.set_state(torch.from_numpy(np.array(arrays.pop("generator"))))
+        self.tasks = [{} for _ in range(state.meta["tasks"])]
+        for name, array in arrays.items():
+            index, key = name.split(".", 1)
+            self.tasks[int(index)][key] = torch.from_numpy(np.array(array)).to(device)
