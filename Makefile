@@ -51,6 +51,9 @@ clean:
 	$(PIP) --no-build-isolation -e '.[dev]'
 	@touch $@
 
-build/types:
-	@mkdir -p $@/ludus
+# For pyright: the packages under their import name, and mujoco's bindings, which come without types.
+build/types: Makefile
+	@mkdir -p $@/ludus $@/mujoco
 	@for part in envs agents curricula assets; do ln -sfn ../../../$$part $@/ludus/$$part; done
+	@printf 'from typing import Any\n\ndef __getattr__(name: str) -> Any: ...\n' > $@/mujoco/__init__.pyi
+	@touch $@
