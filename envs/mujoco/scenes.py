@@ -9,17 +9,21 @@ import mujoco
 import numpy as np
 
 
+POST = (0.95, 0.75, 0.2, 1)
+
+
 def part(name: str) -> mujoco.MjSpec:
     """A part of assets/mujoco, by its file's stem."""
     file = resources.files(__package__.removesuffix("envs.mujoco") + "assets") / "mujoco" / f"{name}.xml"
     return mujoco.MjSpec.from_string(file.read_text(encoding="utf-8"))
 
 
-def table(grippers: Mapping[str, tuple[float, float]]) -> mujoco.MjSpec:
-    """A table with grippers above it: name -> (x, y) in metres; their parts are named 'name/part'."""
+def table(grippers: Mapping[str, tuple[float, float, float]]) -> mujoco.MjSpec:
+    """A table with grippers above it: name -> (x, y) in metres and turn in degrees; parts are named 'name/part'."""
     scene = part("table")
-    for name, (x, y) in grippers.items():
-        frame = scene.worldbody.add_frame(pos=[x, y, 0])
+    for name, (x, y, turn) in grippers.items():
+        half = np.radians(turn) / 2
+        frame = scene.worldbody.add_frame(pos=[x, y, 0], quat=[np.cos(half), 0, 0, np.sin(half)])
         scene.attach(part("gripper"), prefix=f"{name}/", frame=frame)
     return scene
 
@@ -31,6 +35,21 @@ def cube(scene: mujoco.MjSpec, name: str = "cube", half: float = 0.02, mass: flo
     body.add_geom(
         name=name, type=mujoco.mjtGeom.mjGEOM_BOX, size=[half] * 3, mass=mass, friction=[1, 0.02, 0.001], rgba=rgba
     )
+
+
+def bar(scene: mujoco.MjSpec, name: str = "bar", half: float = 0.18, mass: float = 1.4, rgba=(0.2, 0.35, 0.7, 1)):
+    """Add a free bar, lying on the table along x, with a post to hold at each end.
+
+    half: from the middle to a post, in metres; mass in kg, posts included.
+    The sites 'name.left' (at -x) and 'name.right' stand in the middles of the posts, 5 cm above the table.
+    """
+    body = scene.worldbody.add_body(name=name, pos=[0, 0, 0.01])
+    body.add_freejoint(name=name)
+    box = {"type": mujoco.mjtGeom.mjGEOM_BOX, "friction": [1, 0.02, 0.001]}
+    body.add_geom(name=name, size=[half + 0.02, 0.03, 0.01], mass=mass - 0.2, rgba=rgba, **box)
+    for side, x in {"left": -half, "right": half}.items():
+        body.add_geom(name=f"{name}.{side}", pos=[x, 0, 0.04], size=[0.02, 0.02, 0.03], mass=0.1, rgba=POST, **box)
+        body.add_site(name=f"{name}.{side}", pos=[x, 0, 0.04], size=[0.004] * 3, rgba=[0, 0, 0, 0])
 
 
 def mark(scene: mujoco.MjSpec, name: str = "mark", radius: float = 0.02, height: float = 0, rgba=(0.1, 0.7, 0.3, 0.6)):

@@ -51,3 +51,33 @@ lift = Skill(
     held_out=("get the cube off the table",),
     chinese=("举起方块",),
 )
+
+
+def _ends(world):
+    """(n, 2): how high the left and the right end of the bar are raised, m."""
+    task = _task(world)
+    return np.column_stack([task.raised(side) for side in task.agents])
+
+
+def _hold_gap(world, _):
+    """(n,): the worse of the two distances from a hand to its post, m."""
+    task = _task(world)
+    return np.maximum(*(dist(task.grip[side], task.post[side]) for side in task.agents))
+
+
+hold = Skill(
+    "hold",
+    ("take the bar by both posts", "let each hand grasp its post", "hold both ends of the bar"),
+    achieved=lambda world, a: (_hold_gap(world, a) < 0.02) & _task(world).closed(),
+    progress=lambda world, a: closer(_hold_gap(world, a), 0.4),
+    held_out=("each of you grips one end of the bar",),
+    chinese=("两只夹爪各抓住横杆的一端",),
+)
+lift_together = Skill(
+    "lift together",
+    ("lift the bar together", "raise both ends of the bar", "carry the bar up, one at each end"),
+    achieved=lambda world, a: _ends(world).min(axis=1) > 0.08,
+    progress=lambda world, a: np.clip(_ends(world).min(axis=1) / 0.08, 0, 1),
+    held_out=("get the whole bar off the table",),
+    chinese=("一起把横杆抬起来",),
+)

@@ -37,7 +37,7 @@ class Tabletop(Task):
     flat = False  # the mark is a disc on the table
 
     def scene(self):
-        scene = scenes.table({"arm": (0, 0)})
+        scene = scenes.table({"arm": (0, 0, 0)})
         scenes.cube(scene, half=self.edge / 2)
         scenes.mark(scene, radius=0.03 if self.flat else 0.02, height=0.002 if self.flat else 0)
         return scene
