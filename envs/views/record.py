@@ -87,20 +87,23 @@ class Film:
 
 
 def captioned(frame: np.ndarray, lines: Sequence[str]) -> np.ndarray:
-    """The picture over a strip of text: the first line large, the others small and grey; (H + strip, W, 3) uint8.
+    """The picture over a strip of text; (H + strip, W, 3) uint8."""
+    return np.concatenate([frame, strip(frame.shape[1], lines)])
 
-    A line too long for the picture is cut with "…".
+
+def strip(width: int, lines: Sequence[str]) -> np.ndarray:
+    """Lines of text on paper: the first large, the others small and grey; (height, width, 3) uint8, height even.
+
+    A line too long for the width is cut with "…".
     """
-    height, width = frame.shape[:2]
     large, small = max(width // 36, 11), max(width // 46, 9)
     rows = [(line, large if i == 0 else small, INK if i == 0 else GREY) for i, line in enumerate(lines)]
-    strip = round(sum(size * 1.5 for _, size, _ in rows) + large)
-    page = Image.new("RGB", (width, height + strip + (height + strip) % 2), PAPER)
-    page.paste(Image.fromarray(frame))
-    draw, y, margin = ImageDraw.Draw(page), height + large / 2, large
+    height = round(sum(size * 1.5 for _, size, _ in rows) + large)
+    page = Image.new("RGB", (width, height + height % 2), PAPER)
+    draw, y = ImageDraw.Draw(page), large / 2
     for line, size, colour in rows:
         text, font = _drawable(line, size)
-        draw.text((margin, y), _cut(text, font, width - 2 * margin), font=font, fill=colour)
+        draw.text((large, y), _cut(text, font, width - 2 * large), font=font, fill=colour)
         y += size * 1.5
     return np.asarray(page)
 
