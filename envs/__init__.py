@@ -1,4 +1,4 @@
-"""Worlds: registered, batched, multi-agent. `import ludus.envs` registers every id with gymnasium and loads no engine."""
+"""Worlds: registered, batched, multi-agent. Importing this registers every id with gymnasium and loads no engine."""
 
 from __future__ import annotations
 

@@ -54,7 +54,7 @@ class World(ABC):
         agents: names of the agents, in a fixed order.
         groups: group -> its agents; agents of one group share spaces, and so may share a policy.
         observation_spaces, action_spaces: agent -> the space of one row.
-        max_episode_steps: steps after which a copy is truncated.
+        max_episode_steps: steps after which a copy is truncated; a world reads it at every step.
         capabilities: which of PARTIAL_RESET, PER_COPY_SEED, RESTORABLE, DETERMINISTIC hold.
         skills: what can be asked for in this world.
         goal: the instruction that the task is about.
@@ -115,12 +115,26 @@ class World(ABC):
     def close(self) -> None:
         """Release what the world holds; closing twice is allowed."""
 
+    @property
+    def unwrapped(self) -> World:
+        """The world under all wrappers."""
+        return self
+
+
+_DESCRIBED = (
+    "id", "num_envs", "agents", "groups", "observation_spaces", "action_spaces",
+    "max_episode_steps", "capabilities", "skills", "goal", "render_fps",
+)  # fmt: skip
+
 
 class Wrapper(World):
     """A world around a world: everything not overridden is the inner one's."""
 
     def __init__(self, world: World):
         self.world = world
+        for name in _DESCRIBED:  # World's own defaults would hide them from __getattr__
+            if hasattr(world, name):
+                setattr(self, name, getattr(world, name))
 
     def __getattr__(self, name: str) -> Any:
         if name == "world":  # not set yet: copying and unpickling look here first
@@ -154,29 +168,54 @@ class Wrapper(World):
     def close(self):
         self.world.close()
 
+    @property
+    def unwrapped(self):
+        return self.world.unwrapped
+
 
 def check_actions(world: World, actions: Mapping[str, np.ndarray]) -> Arrays:
-    """actions as arrays, each (num_envs, *shape) and finite.
+    """actions as arrays, each (num_envs, *shape), of finite numbers or of integers that the space has.
 
     Raises ValueError that names the agent, and the copy where one copy is at fault.
     """
+    if not isinstance(actions, Mapping):
+        raise ValueError(f"{world.id}: actions must be a mapping from agent to array, not {type(actions).__name__}")
     missing = [a for a in world.agents if a not in actions]
     if missing:
         raise ValueError(f"{world.id}: no action for agent {missing[0]!r}; agents: {', '.join(world.agents)}")
-    checked = {}
-    for agent in world.agents:
-        action = np.asarray(actions[agent])
-        space = world.action_spaces[agent]
-        shape = (world.num_envs, *(space.shape or ()))
-        if action.dtype == object or action.shape != shape:
-            raise ValueError(f"{world.id}: actions of {agent!r} must have shape {shape}, not {action.shape}")
-        if action.dtype.kind not in "fiub":
-            raise ValueError(f"{world.id}: actions of {agent!r} must be numbers, not {action.dtype}")
-        if action.dtype.kind == "f" and not np.isfinite(action).all():
-            copy = int(np.flatnonzero(~np.isfinite(action.reshape(world.num_envs, -1)).all(axis=1))[0])
-            raise ValueError(f"{world.id}: action of {agent!r} in copy {copy} is not finite: {action[copy]}")
-        checked[agent] = action
-    return checked
+    return {agent: _checked(world, agent, actions[agent]) for agent in world.agents}
 
 
-__all__ = ["Arrays", "Step", "Streams", "World", "Wrapper", "check_actions"]
+def _checked(world: World, agent: str, given: Any) -> np.ndarray:
+    space = world.action_spaces[agent]
+    shape = (world.num_envs, *(space.shape or ()))
+    try:
+        action = np.asarray(given)
+    except ValueError as error:  # rows of different lengths
+        raise ValueError(f"{world.id}: actions of {agent!r} must have shape {shape}: {error}") from error
+    if action.dtype.kind not in "fiub":
+        raise ValueError(f"{world.id}: actions of {agent!r} must be numbers of shape {shape}, not {action.dtype}")
+    if action.shape != shape:
+        raise ValueError(f"{world.id}: actions of {agent!r} must have shape {shape}, not {action.shape}")
+    if action.dtype.kind == "f" and not np.isfinite(action).all():
+        copy = _first(~np.isfinite(action))
+        raise ValueError(f"{world.id}: action of {agent!r} in copy {copy} is not finite: {action[copy]}")
+    if isinstance(space, (spaces.Discrete, spaces.MultiDiscrete)):
+        count = space.n if isinstance(space, spaces.Discrete) else space.nvec
+        wrong = (action < space.start) | (action >= space.start + count) | (action != np.floor(action))
+        if wrong.any():
+            copy = _first(wrong)
+            raise ValueError(f"{world.id}: action of {agent!r} in copy {copy} is not in {space}: {action[copy]}")
+        return action.astype(np.int64)
+    return action
+
+
+def _first(wrong: np.ndarray) -> int:
+    """The first row in which something is wrong."""
+    return int(np.flatnonzero(wrong.reshape(len(wrong), -1).any(axis=1))[0])
+
+
+__all__ = [
+    "DETERMINISTIC", "IN_PROCESS", "PARTIAL_RESET", "PER_COPY_SEED", "RESTORABLE",
+    "Arrays", "Step", "Streams", "World", "Wrapper", "check_actions",
+]  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import functools
 import itertools
 import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 Check = Callable[["World", Mapping[str, str]], np.ndarray]
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class Skill:
     """Something that can be asked for: how it is said, and how far it is.
 
@@ -86,21 +87,29 @@ def parse(text: str, skills: Sequence[Skill]) -> Instruction:
 
     Raises ValueError with the nearest sentence when it says none.
     """
-    said = _plain(text)
+    if not isinstance(text, str):
+        raise ValueError(f"an instruction is a sentence, not {type(text).__name__}")
+    said, known = _plain(text), _phrases(tuple(skills))
+    if said in known:
+        return dataclasses.replace(known[said], said=text.strip())
+    near = difflib.get_close_matches(said[:200], known, 1, 0)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    raise ValueError(f"no instruction {text[:80]!r} here{hint}")
+
+
+@functools.lru_cache(maxsize=64)
+def _phrases(skills: tuple[Skill, ...]) -> dict[str, Instruction]:
+    """Every sentence that the skills understand."""
     known: dict[str, Instruction] = {}
     for skill in skills:
         for instruction in skill.instructions():
             for wording in (*skill.wordings, *skill.held_out, *skill.chinese):
                 known.setdefault(_plain(instruction.phrase(wording)), instruction)
-    if said in known:
-        return dataclasses.replace(known[said], said=text.strip())
-    near = difflib.get_close_matches(said, known, 1, 0)
-    hint = f"; did you mean {near[0]!r}?" if near else ""
-    raise ValueError(f"no instruction {text[:80]!r} here{hint}")
+    return known
 
 
 def _plain(text: str) -> str:
-    return " ".join(text.lower().strip(" .!。！").split())
+    return " ".join(text.lower().strip(" .!。！\n\t").split())
 
 
 @dataclasses.dataclass(frozen=True)
@@ -123,6 +132,14 @@ Encode = Callable[[Sequence[str]], np.ndarray]
 Instruct = Callable[[Sequence[Briefing], Sequence[Any]], tuple[list[str], list[Any]]]
 
 
+def reads_scene(instruct: Instruct) -> bool:
+    """Whether the instructor wants descriptions, feasible instructions and outcomes in its briefings.
+
+    They cost time: an object with `reads_scene = False`, or whose method instruct is, gets none of them.
+    """
+    return getattr(getattr(instruct, "__self__", instruct), "reads_scene", True)
+
+
 class HashedWords:
     """The reference encoder: a fixed random direction per word, averaged. Equal sentences, equal vectors."""
 
@@ -130,7 +147,7 @@ class HashedWords:
         self.width = width
 
     def __call__(self, texts: Sequence[str]) -> np.ndarray:
-        """(len(texts), width) float32 of length at most one per word's norm."""
+        """(len(texts), width) float32, entries of unit variance over sentences."""
         return np.stack([self._sentence(t) for t in texts]) if len(texts) else np.zeros((0, self.width), np.float32)
 
     def _sentence(self, text: str) -> np.ndarray:
@@ -139,6 +156,13 @@ class HashedWords:
         return (np.sum(vectors, axis=0) / np.sqrt(max(len(words), 1))).astype(np.float32)
 
 
-def goal_only(briefings: Sequence[Briefing], states: Sequence[Any]) -> tuple[list[str], list[Any]]:
+class GoalOnly:
     """The reference instructor: the task's own goal, always."""
-    return [b.goal for b in briefings], list(states)
+
+    reads_scene = False
+
+    def __call__(self, briefings: Sequence[Briefing], states: Sequence[Any]) -> tuple[list[str], list[Any]]:
+        return [b.goal for b in briefings], list(states)
+
+
+goal_only = GoalOnly()

@@ -10,8 +10,9 @@ from collections.abc import Mapping
 from typing import Any
 
 import gymnasium
+import numpy as np
 
-from .core import World
+from .core import World, Wrapper
 
 NAMESPACE = "ludus"
 
@@ -41,7 +42,7 @@ def register(id: str, entry_point: str, *tags: str, **settings: Any) -> None:
     """Add a task, here and with gymnasium. Raises ValueError if the id is taken or badly formed."""
     if id in _SPECS:
         raise ValueError(f"task {id!r} is already registered")
-    if not id.startswith(f"{NAMESPACE}/") and "/" not in id:
+    if "/" not in id:
         raise ValueError(f"task id {id!r} must look like 'namespace/Name-v0'")
     _SPECS[id] = TaskSpec(id, entry_point, tags, settings)
     package = __package__
@@ -94,22 +95,31 @@ def load(entry_point: str) -> Any:
         raise UnknownName(f"cannot load {entry_point!r}: {error}") from error
 
 
-def make(id: str | World, num_envs: int = 1, **settings: Any) -> World:
+def make(id: str | World, num_envs: int = 1, max_episode_steps: int | None = None, **settings: Any) -> World:
     """num_envs copies of task id; settings override the catalogue's. A World is returned as it is.
 
+    max_episode_steps: how long an episode may be; None leaves it to the task.
     Raises UnknownName for an unknown id, ValueError for an unknown or wrong setting.
     """
     if isinstance(id, World):
+        if settings or max_episode_steps is not None:
+            raise ValueError(f"{id.id}: settings are for ids; this world is made already")
         return id
-    if num_envs < 1:
-        raise ValueError(f"num_envs must be at least 1, not {num_envs}")
+    for name, number in {"num_envs": num_envs, "max_episode_steps": max_episode_steps}.items():
+        if number is not None and (not isinstance(number, (int, np.integer)) or number < 1):
+            raise ValueError(f"{name} must be a whole number from 1, not {number!r}")
     task = spec(id)
     build = load(task.entry_point)
     try:
         world = build(num_envs=num_envs, **(copy.deepcopy(dict(task.settings)) | settings))
     except TypeError as error:
-        if "unexpected keyword argument" in str(error):
-            raise ValueError(f"{task.id}: {str(error).split(') ')[-1].split('() ')[-1]}") from error
+        if "unexpected keyword argument" in str(error) or "takes no arguments" in str(error):
+            raise ValueError(f"{task.id} does not take these settings ({', '.join(settings)}): {error}") from error
         raise
-    world.id = task.id
-    return world
+    layer = world
+    while True:
+        layer.id = task.id
+        layer.max_episode_steps = max_episode_steps or layer.max_episode_steps
+        if not isinstance(layer, Wrapper):
+            return world
+        layer = layer.world

@@ -6,71 +6,98 @@ num_envs counts rows, because an SB3 algorithm keeps its number of rows for life
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from stable_baselines3.common.vec_env import VecEnv
 
 from .. import registry
-from ..core import Arrays, World
+from ..core import Arrays, Step, World
 from . import autoreset
+from . import partners as team
 
 
 class Sb3View(VecEnv):
-    """world: an id or a World; group: whose agents are the rows (None: the only group)."""
+    """world: an id or a World; group: whose agents are the rows (None: the only group).
 
-    def __init__(self, world: str | World, num_envs: int = 1, group: str | None = None, **settings: Any):
+    partners: group -> policy, "idle" or "random": who plays the other groups; see partners.Partners.
+    A row's episode is its copy's: an agent that ended early rests, at zeros, until the copy is over.
+    seed(s) gives copy i the seed s + i at the next reset. Every info has "is_success"; the infos of rows where
+    nothing ended are shared between rows, and not to be written to.
+    Raises ValueError for num_envs that is no multiple of the group's agents, and for groups left without a player.
+    """
+
+    def __init__(
+        self,
+        world: str | World,
+        num_envs: int = 1,
+        group: str | None = None,
+        partners: Mapping[str, team.Policy | str] | None = None,
+        **settings: Any,
+    ):
         if not isinstance(world, World):
-            probe = registry.make(world, 1, **settings)
-            agents = len(_group(probe, group)[1])
-            probe.close()
-            copies, rest = divmod(num_envs, agents)
-            if rest or not copies:
-                raise ValueError(f"{world} has {agents} agents: num_envs must be a multiple of that, not {num_envs}")
-            world = registry.make(world, copies, **settings)
-        self.world = world
-        self.group, self.members = _group(world, group)
-        if len(world.groups) > 1:
-            raise ValueError(f"{world.id} has groups {', '.join(world.groups)}: an SB3 view holds one")
-        self.copies = world.num_envs
+            world = registry.make(world, _copies(world, num_envs, group, partners, settings), **settings)
+        elif settings:
+            raise ValueError(f"{world.id}: settings are for ids; this world is made already")
+        self.world = team.Partners(world, partners) if partners else world
+        self.group, self.members = _group(self.world, group)
+        self.copies = self.world.num_envs
         self.render_mode = "rgb_array"
         first = self.members[0]
-        super().__init__(
-            self.copies * len(self.members), world.observation_spaces[first], world.action_spaces[first]
-        )
+        spaces = self.world.observation_spaces[first], self.world.action_spaces[first]
+        super().__init__(self.copies * len(self.members), *spaces)
 
     def reset(self):
-        seeds = self._seeds[: self.copies]
-        obs, self.reset_info = self.world.reset(np.arange(self.copies), seeds)
+        """Start anew everywhere; returns (num_envs, …) observations."""
+        obs, info = self.world.reset(np.arange(self.copies), self._seeds[: self.copies])
         self._reset_seeds()
+        self._reset_options()
+        self.reset_infos = _infos(self._tile(info["success"]))
         return self._rows(obs)
 
     def step_async(self, actions):
-        self._actions = dict(zip(self.members, np.split(np.asarray(actions), len(self.members)), strict=True))
+        rows = np.asarray(actions)
+        if len(rows) != self.num_envs:
+            raise ValueError(f"{self.world.id}: {len(rows)} actions for {self.num_envs} rows")
+        self._actions = dict(zip(self.members, np.split(rows, len(self.members)), strict=True))
 
     def step_wait(self):
         result, obs, _ = autoreset.step(self.world, self._actions)
-        over = result.done
-        done = self._tile(over)
-        success = self._tile(result.info["success"]).tolist()
-        infos: list[dict] = [{"is_success": s} for s in success]
-        if over.any():
-            final, cut = self._rows(result.obs), self._tile(result.truncated)
-            more = {k: self._tile(v) for k, v in result.info.items()}
-            for i in np.flatnonzero(done):
-                infos[i] |= {k: v[i] for k, v in more.items()}
-                infos[i]["terminal_observation"] = final[i]
-                infos[i]["TimeLimit.truncated"] = bool(cut[i])
+        infos = _infos(self._tile(result.info["success"]))
+        done = self._tile(result.done)
+        if done.any():
+            self._end(infos, result, done)
         return self._rows(obs), self._rows(result.reward).astype(np.float32), done, infos
 
-    def _rows(self, arrays: Arrays) -> np.ndarray:
-        return np.concatenate([arrays[a] for a in self.members])
+    def _end(self, infos: list[dict[str, Any]], result: Step, done: np.ndarray) -> None:
+        """Give the rows that ended an info of their own."""
+        last, ended = self._rows(result.obs), self._rows(result.terminated)
+        cut = self._tile(result.truncated) & ~ended  # no value is left in an agent that ended before
+        more = {name: self._tile(value) for name, value in result.info.items() if name != "success"}
+        for i in np.flatnonzero(done):
+            infos[i] = infos[i] | {name: value[i] for name, value in more.items()}
+            infos[i] |= {"terminal_observation": last[i], "TimeLimit.truncated": bool(cut[i])}
+
+    def state(self) -> Arrays:
+        """The world's state; the view has none of its own."""
+        return self.world.state()
+
+    def restore(self, state: Mapping[str, np.ndarray]) -> np.ndarray:
+        """Go back to state(); returns the observations there."""
+        return self._rows(self.world.restore(state)[0])
+
+    def _rows(self, values: Arrays) -> np.ndarray:
+        if len(self.members) == 1:  # a world's observations are new arrays at every step
+            return values[self.members[0]]
+        return np.concatenate([values[a] for a in self.members])
 
     def _tile(self, array: np.ndarray) -> np.ndarray:
-        return np.concatenate([array] * len(self.members))
+        return array if len(self.members) == 1 else np.concatenate([array] * len(self.members))
 
     def get_images(self):
-        return [self.world.render(i % self.copies) for i in range(self.num_envs)]
+        """One picture a copy: its agents share it."""
+        return [self.world.render(i) for i in range(self.copies)]
 
     def close(self):
         self.world.close()
@@ -80,21 +107,41 @@ class Sb3View(VecEnv):
         return [value for _ in self._get_indices(indices)]
 
     def set_attr(self, attr_name, value, indices=None):
+        """For all rows at once: they share one world."""
         setattr(self.world, attr_name, value)
 
-    def env_method(self, method_name, *args, indices=None, **kwargs):
-        result = getattr(self.world, method_name)(*args, **kwargs)
+    def env_method(self, method_name, *method_args, indices=None, **method_kwargs):
+        """The world's method, called once."""
+        result = getattr(self.world, method_name)(*method_args, **method_kwargs)
         return [result for _ in self._get_indices(indices)]
 
     def env_is_wrapped(self, wrapper_class, indices=None):
         return [False for _ in self._get_indices(indices)]
 
 
+def _infos(success: np.ndarray) -> list[dict[str, Any]]:
+    """One of two dictionaries a row, new at every step."""
+    both = {"is_success": False}, {"is_success": True}
+    return [both[s] for s in success.tolist()]
+
+
+def _copies(id: str, num_envs: int, group: str | None, partners: Mapping[str, Any] | None, settings: dict) -> int:
+    """How many copies make num_envs rows."""
+    probe = team.make(id, 1, partners, **settings)
+    agents = len(_group(probe, group)[1])
+    probe.close()
+    copies, rest = divmod(num_envs, agents)
+    if rest or copies < 1:
+        what = "1 agent" if agents == 1 else f"{agents} agents"
+        raise ValueError(f"{probe.id} has {what}: num_envs must be a positive multiple of {agents}, not {num_envs}")
+    return copies
+
+
 def _group(world: World, group: str | None) -> tuple[str, tuple[str, ...]]:
-    if group is None:
-        if len(world.groups) > 1:
-            raise ValueError(f"{world.id} has groups {', '.join(world.groups)}: say which with group=")
-        group = next(iter(world.groups))
-    if group not in world.groups:
+    """The group whose agents are rows; ValueError if it is unknown, or other groups have no player."""
+    if group is not None and group not in world.groups:
         raise registry.nearest(group, dict(world.groups), f"group in {world.id}")
-    return group, world.groups[group]
+    if len(world.groups) > 1:
+        raise ValueError(f"{world.id} has the groups {', '.join(world.groups)}: give all but one of them partners=")
+    name = next(iter(world.groups))
+    return name, world.groups[name]

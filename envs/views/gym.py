@@ -1,0 +1,69 @@
+"""One copy of a world as a gymnasium.Env."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import gymnasium
+import numpy as np
+
+from ..core import World
+from . import partners as team
+from .joint import Joint
+
+
+class GymView(gymnasium.Env):
+    """One agent in the place of all: joint spaces, mean reward; see joint.Joint.
+
+    partners: group -> policy (observations (1, …) to actions (1, …)), "idle" or "random", for groups to leave out.
+    info: "is_success" bool and the world's other measures; "rewards", agent -> float, where there are several.
+    """
+
+    metadata = {"render_modes": ["rgb_array"], "render_fps": 30}
+
+    def __init__(
+        self,
+        world: str | World,
+        render_mode: str | None = None,
+        partners: Mapping[str, team.Policy | str] | None = None,
+        **settings: Any,
+    ):
+        if render_mode not in (None, "rgb_array"):
+            raise ValueError(f"render_mode must be None or 'rgb_array', not {render_mode!r}")
+        self.world = team.make(world, 1, partners, **settings)
+        if self.world.num_envs != 1:
+            raise ValueError(f"{self.world.id}: one copy wanted, not {self.world.num_envs}; see vector.VectorView")
+        self.joint = Joint(self.world)
+        self.observation_space, self.action_space = self.joint.observation_space, self.joint.action_space
+        self.render_mode = render_mode
+        self.metadata = self.metadata | {"render_fps": self.world.render_fps}
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None):
+        super().reset(seed=seed)
+        obs, info = self.world.reset(np.arange(1), [seed])
+        return self.joint.join(obs)[0], _row(self.joint.info(info))
+
+    def step(self, action):
+        result = self.world.step(self.joint.split(np.asarray(action)[None]))
+        truncated = bool(result.truncated[0])
+        info = _row(self.joint.info(result.info, result.reward))
+        obs, reward = self.joint.join(result.obs)[0], float(self.joint.reward(result.reward)[0])
+        return obs, reward, bool(result.done[0]) and not truncated, truncated, info
+
+    def render(self):
+        return self.world.render() if self.render_mode else None
+
+    def close(self):
+        self.world.close()
+
+
+def _row(info: Mapping[str, Any]) -> dict[str, Any]:
+    """Row 0 of every value, as plain numbers where it is one."""
+    plain = {}
+    for name, value in info.items():
+        if isinstance(value, Mapping):
+            plain[name] = _row(value)
+        else:
+            plain[name] = value[0].item() if value.ndim == 1 else value[0].copy()
+    return plain

@@ -1,0 +1,247 @@
+"""A world whose agents are told what to do: the instruction's vector is part of what they observe."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from gymnasium import spaces
+
+from ..core import Arrays, Step, World, Wrapper
+from ..instructions import Briefing, Encode, HashedWords, Instruct, Instruction, goal_only, parse, reads_scene
+
+_OUTCOMES = ("done", "failed", "timed out", "unfinished")
+_DONE, _FAILED, _TIMED_OUT, _UNFINISHED = range(4)
+_REMEMBERED = 4  # outcomes that a briefing tells of
+_GOAL = 0  # the goal's place in the phrase book
+
+
+class Instructed(Wrapper):
+    """Every agent of every copy follows an instruction of its own, among the world's skills.
+
+    encode: texts -> (len(texts), width) float32; the vector stands behind the agent's observation.
+    instruct: (briefings, states) -> (sentences, states), asked for all who need one together: when an episode
+        starts, and when the instruction was carried out, failed (the agent ended) or timed out.
+        A sentence that no skill understands counts in `unparsed` and is replaced by the goal.
+    progress, success, failure: what is added to the reward: the difference of progress times the first; the second
+        when the instruction is first achieved; minus the third when it fails or times out. All zero: the bare reward.
+    timeout: steps after which an instruction has timed out; None: never within an episode.
+    delay: an instruction asked for at step t takes effect at step t + delay; an episode starts with the goal till then.
+
+    Attributes, (num_envs, agents) each: `asked`, `unparsed`: how often, over the copy's life.
+    """
+
+    def __init__(
+        self,
+        world: World,
+        encode: Encode | None = None,
+        instruct: Instruct = goal_only,
+        progress: float = 0.0,
+        success: float = 0.0,
+        failure: float = 0.0,
+        timeout: int | None = None,
+        delay: int = 0,
+    ):
+        super().__init__(world)
+        if delay < 0 or (timeout is not None and timeout < 1):
+            raise ValueError(f"delay must be 0 or more and timeout 1 or more, not {delay} and {timeout}")
+        self._instruct, self._weights, self._timeout, self._delay = (
+            instruct,
+            (progress, success, failure),
+            timeout,
+            delay,
+        )
+        self._book = _PhraseBook(world, encode or HashedWords(16))
+        self.observation_spaces = {a: _wider(s, self._book.width) for a, s in world.observation_spaces.items()}
+        table = (self.num_envs, len(self.agents))
+        self._current = np.full(table, _GOAL)  # places in the phrase book
+        self._coming = np.full(table, _GOAL)  # what was asked for and has not taken effect
+        self._wait = np.zeros(table, int)  # steps until it does; 0: nothing is coming
+        self._age = np.zeros(table, int)
+        self._met = np.zeros(table, bool)  # achieved since it was given
+        self._rests = np.zeros(table, bool)  # given again after it was achieved: nothing new to ask for
+        self._gone = np.ones(table, bool)  # the agent or its episode has ended
+        self._progress = np.zeros(table)
+        self._history = np.full((*table, _REMEMBERED), -1)  # place * len(_OUTCOMES) + outcome, the newest last
+        self.asked, self.unparsed = np.zeros(table, int), np.zeros(table, int)
+        self._states: list[list[Any]] = [[None] * len(self.agents) for _ in range(self.num_envs)]
+
+    def instruction(self, env: int, agent: str) -> str:
+        """What the agent in copy env is told now."""
+        return self._book.texts[self._current[env, self.agents.index(agent)]]
+
+    def reset(self, ids, seeds=None):
+        obs, info = self.world.reset(ids, seeds)
+        starts = np.zeros(self._gone.shape, bool)
+        starts[ids] = True
+        self._gone[ids] = False
+        self._current[ids], self._wait[ids] = _GOAL, 0
+        self._give(starts, self._current)
+        self._ask(starts)
+        return self._told(obs, self._gone), info
+
+    def step(self, actions):
+        result = self.world.step(actions)
+        gone, over = self._gone, result.done[:, None]
+        ended = np.stack([result.terminated[a] for a in self.agents], axis=1)
+        obeyed = ~gone & ~result.info.get("diverged", np.zeros(self.num_envs, bool))[:, None]
+        achieved = self._book.achieved(self._current) & obeyed
+        new = achieved & ~self._met
+        self._met |= achieved
+        self._age += 1
+        due = (self._age == self._timeout) & obeyed & ~over & ~ended
+        failed, late = ended & obeyed & ~self._met, due & ~self._met
+        reward = self._pay(result.reward, obeyed, new, failed | late)
+        for where, outcome in (new, _DONE), (failed, _FAILED), (late, _TIMED_OUT):
+            self._remember(where, outcome)
+        self._remember(over & obeyed & ~self._met & ~failed, _UNFINISHED)
+        self._gone = gone | ended | over
+        ask = (due | (achieved & ~self._rests)) & ~self._gone & (self._wait == 0)
+        self._arrive()
+        self._ask(ask)
+        return Step(self._told(result.obs, gone), reward, result.terminated, result.truncated, result.info)
+
+    def _pay(self, reward: Arrays, obeyed: np.ndarray, new: np.ndarray, failed: np.ndarray) -> Arrays:
+        progress, success, failure = self._weights
+        if not any(self._weights):
+            return reward
+        extra = success * new - failure * failed
+        if progress:
+            now = self._book.progress(self._current)
+            extra += progress * np.where(obeyed, now - self._progress, 0)
+            self._progress = now
+        return {a: reward[a] + extra[:, k] for k, a in enumerate(self.agents)}
+
+    def _remember(self, where: np.ndarray, outcome: int) -> None:
+        if where.any():
+            last = self._current[where] * len(_OUTCOMES) + outcome
+            self._history[where] = np.column_stack([self._history[where][:, 1:], last])
+
+    def _arrive(self) -> None:
+        """What was asked for `delay` steps ago takes effect."""
+        arrives = (self._wait == 1) & ~self._gone
+        self._wait -= self._wait > 0
+        if arrives.any():
+            self._give(arrives, self._coming)
+
+    def _give(self, where: np.ndarray, places: np.ndarray) -> None:
+        same = self._current == places
+        self._current = np.where(where, places, self._current)
+        self._age[where] = 0
+        self._met[where] = self._book.achieved(self._current)[where]
+        self._rests[where] = (same & self._met)[where]
+        if self._weights[0]:
+            self._progress[where] = self._book.progress(self._current)[where]
+
+    def _ask(self, where: np.ndarray) -> None:
+        """Ask the instructor for all (copy, agent) in where at once."""
+        spots = np.argwhere(where).tolist()
+        if not spots:
+            return
+        briefings = [self._briefing(env, k) for env, k in spots]
+        texts, states = self._instruct(briefings, [self._states[env][k] for env, k in spots])
+        if len(texts) != len(spots) or len(states) != len(spots):
+            raise ValueError(f"{self.id}: {len(spots)} instructions asked for, {len(texts)} came, {len(states)} states")
+        for (env, k), text, state in zip(spots, texts, states, strict=True):
+            place = self._book.find(text)
+            self.unparsed[env, k] += place is None
+            self._coming[env, k] = _GOAL if place is None else place
+            self._states[env][k] = state
+        self.asked += where
+        if self._delay:
+            self._wait[where] = self._delay
+        else:
+            self._give(where, self._coming)
+
+    def _briefing(self, env: int, k: int) -> Briefing:
+        goal, agent = self.goal.text, self.agents[k]
+        if not reads_scene(self._instruct):
+            return Briefing(goal, "", agent, self.agents, ())
+        past = [divmod(int(h), len(_OUTCOMES)) for h in self._history[env, k] if h >= 0]
+        outcomes = tuple(f"{self._book.texts[place]}: {_OUTCOMES[outcome]}" for place, outcome in past)
+        feasible = tuple(i.text for i in self.world.feasible(env, agent))
+        return Briefing(goal, self.world.describe(env, agent), agent, self.agents, feasible, outcomes)
+
+    def _told(self, obs: Arrays, gone: np.ndarray) -> Arrays:
+        """obs with the vectors behind them; zeros for agents that had gone."""
+        vectors = self._book.vectors[self._current]
+        if gone.any():
+            vectors[gone] = 0
+        return {a: np.concatenate([obs[a], vectors[:, k]], axis=1) for k, a in enumerate(self.agents)}
+
+    def _arrays(self) -> Arrays:
+        return {
+            "current": self._current, "coming": self._coming, "wait": self._wait, "age": self._age,
+            "met": self._met, "rests": self._rests, "gone": self._gone, "progress": self._progress,
+            "history": self._history, "asked": self.asked, "unparsed": self.unparsed,
+        }  # fmt: skip
+
+    def state(self):
+        notes = json.dumps({"texts": self._book.texts, "states": self._states}).encode()
+        own = {f"instructed.{name}": array.copy() for name, array in self._arrays().items()}
+        return self.world.state() | own | {"instructed.notes": np.frombuffer(notes, np.uint8).copy()}
+
+    def restore(self, state):
+        obs, info = self.world.restore(state)
+        for name, array in self._arrays().items():
+            array[:] = state[f"instructed.{name}"]
+        notes = json.loads(state["instructed.notes"].tobytes())
+        self._states = notes["states"]
+        self._book.rewrite(notes["texts"])
+        return self._told(obs, self._gone), info
+
+
+class _PhraseBook:
+    """The sentences met so far, each parsed and encoded once; the first is the goal."""
+
+    def __init__(self, world: World, encode: Encode):
+        self._world, self._encode = world, encode
+        self.rewrite([world.goal.text])
+        self.width = self.vectors.shape[1]
+
+    def rewrite(self, texts: Sequence[str]) -> None:
+        goal, *others = texts
+        if goal != self._world.goal.text:
+            raise ValueError(f"{self._world.id}: this state is of the goal {goal!r}, not {self._world.goal.text!r}")
+        self.texts = list(texts)
+        self._means: list[Instruction] = [self._world.goal, *(parse(t, self._world.skills) for t in others)]
+        self.vectors = np.concatenate([np.asarray(self._encode([t]), np.float32) for t in texts])
+        self._places = {text: place for place, text in enumerate(texts)}
+
+    def find(self, text: str) -> int | None:
+        """The place of a sentence, entered when it is new; None when no skill understands it."""
+        if text not in self._places:
+            try:
+                meant = parse(text, self._world.skills)
+            except ValueError:
+                return None
+            self._places[text] = len(self.texts)
+            self.texts.append(text)
+            self._means.append(meant)
+            self.vectors = np.concatenate([self.vectors, np.asarray(self._encode([text]), np.float32)])
+        return self._places[text]
+
+    def achieved(self, places: np.ndarray) -> np.ndarray:
+        """(num_envs, agents) bool, each by its own instruction."""
+        return self._each(places, lambda meant: meant.achieved(self._world))
+
+    def progress(self, places: np.ndarray) -> np.ndarray:
+        """(num_envs, agents) float in [0, 1], each by its own instruction."""
+        return self._each(places, lambda meant: meant.progress(self._world))
+
+    def _each(self, places: np.ndarray, measure: Callable[[Instruction], np.ndarray]) -> np.ndarray:
+        first = places[0, 0]
+        table = np.repeat(measure(self._means[first])[:, None], places.shape[1], axis=1)
+        if (places != first).any():
+            for place in np.unique(places):
+                table = np.where(places == place, measure(self._means[place])[:, None], table)
+        return table
+
+
+def _wider(space: spaces.Space, width: int) -> spaces.Box:
+    if not isinstance(space, spaces.Box) or len(space.shape) != 1:
+        raise ValueError(f"an instruction's vector goes behind a Box of one dimension, not {space}")
+    edge = np.full(width, np.inf, np.float32)
+    return spaces.Box(np.concatenate([space.low, -edge]), np.concatenate([space.high, edge]), dtype=np.float32)

@@ -1,0 +1,85 @@
+"""All agents of a world as one: their observations side by side, one action for all, their mean reward."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from gymnasium import spaces
+
+from ..core import Arrays, World
+
+
+class Joint:
+    """Translates between a world's agents and one agent in their place.
+
+    observation_space, action_space: the agent's own where there is one agent; else Box spaces are
+        concatenated in agent order, and Discrete and MultiDiscrete ones make one MultiDiscrete.
+    Raises ValueError for spaces that cannot be joined.
+    """
+
+    def __init__(self, world: World):
+        self.world, self.agents = world, world.agents
+        self.observation_space = _joined(world, [world.observation_spaces[a] for a in self.agents])
+        self.action_space = _joined(world, [world.action_spaces[a] for a in self.agents])
+        self._cuts = np.cumsum([_width(world.action_spaces[a]) for a in self.agents])
+
+    def join(self, obs: Arrays) -> np.ndarray:
+        """agent -> (n, …) as (n, sum of widths)."""
+        if len(self.agents) == 1:
+            return obs[self.agents[0]]
+        return np.concatenate([_flat(obs[a]) for a in self.agents], axis=1)
+
+    def split(self, actions: Any) -> Arrays:
+        """(n, …) joint actions as agent -> (n, …). Raises ValueError for a wrong shape."""
+        if len(self.agents) == 1:
+            return {self.agents[0]: actions}
+        actions = np.asarray(actions)
+        shape = (self.world.num_envs, int(self._cuts[-1]))
+        if actions.shape != shape:
+            agents = ", ".join(self.agents)
+            raise ValueError(f"{self.world.id}: joint actions of {agents} must have shape {shape}, not {actions.shape}")
+        parts = dict(zip(self.agents, np.split(actions, self._cuts[:-1], axis=1), strict=True))
+        return {a: p.reshape(len(p), *(self.world.action_spaces[a].shape or ())) for a, p in parts.items()}
+
+    def reward(self, reward: Arrays) -> np.ndarray:
+        """(n,) float64, the agents' mean."""
+        return sum(reward[a] for a in self.agents) / len(self.agents)
+
+    def info(self, info: Arrays, reward: Arrays | None = None) -> dict[str, Any]:
+        """info with the name that others look for, is_success, and each agent's reward where there are several."""
+        named: dict[str, Any] = {"is_success" if k == "success" else k: v for k, v in info.items()}
+        if len(self.agents) > 1:
+            named["rewards"] = reward or {a: np.zeros(self.world.num_envs) for a in self.agents}
+        return named
+
+
+def idle(space: spaces.Space, n: int) -> np.ndarray:
+    """(n, …) actions that do as little as the space allows: nearest to zero, or the first choice."""
+    if isinstance(space, spaces.Box):
+        return np.broadcast_to(np.clip(np.zeros(space.shape, space.dtype), space.low, space.high), (n, *space.shape))
+    if isinstance(space, (spaces.Discrete, spaces.MultiDiscrete)):
+        return np.broadcast_to(np.asarray(space.start), (n, *(space.shape or ())))
+    raise ValueError(f"no idle action in {space}")
+
+
+def _flat(array: np.ndarray) -> np.ndarray:
+    return array.reshape(len(array), -1)
+
+
+def _width(space: spaces.Space) -> int:
+    return int(np.prod(space.shape or (1,)))
+
+
+def _joined(world: World, parts: list[spaces.Space]) -> spaces.Space:
+    if len(parts) == 1:
+        return parts[0]
+    boxes = [p for p in parts if isinstance(p, spaces.Box)]
+    choices = [p for p in parts if isinstance(p, (spaces.Discrete, spaces.MultiDiscrete))]
+    if len(boxes) == len(parts):
+        low, high = (np.concatenate([getattr(p, side).ravel() for p in boxes]) for side in ("low", "high"))
+        return spaces.Box(low, high, dtype=np.result_type(*[p.dtype for p in boxes]).type)
+    if len(choices) == len(parts):
+        counts = [np.ravel(p.n if isinstance(p, spaces.Discrete) else p.nvec) for p in choices]
+        return spaces.MultiDiscrete(np.concatenate(counts), start=np.concatenate([np.ravel(p.start) for p in choices]))
+    raise ValueError(f"{world.id}: spaces of different kinds have no joint view: {parts}")

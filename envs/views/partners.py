@@ -1,0 +1,93 @@
+"""A world in which some groups are played by given policies, so that the others have it to themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+from gymnasium import spaces
+
+from .. import registry
+from ..core import Arrays, Step, World, Wrapper
+from ..streams import Draws, Streams
+from .joint import idle
+
+# observations (n, …) of one agent -> its actions (n, …)
+Policy = Callable[[np.ndarray], np.ndarray]
+
+
+class Partners(Wrapper):
+    """world without the groups in partners: group -> a Policy, "idle" or "random".
+
+    Raises ValueError for a group that is not there, and where no group is left.
+    """
+
+    def __init__(self, world: World, partners: Mapping[str, Policy | str]):
+        super().__init__(world)
+        for group, policy in partners.items():
+            if group not in world.groups:
+                raise registry.nearest(group, dict(world.groups), f"group in {world.id}")
+            if not callable(policy) and policy not in ("idle", "random"):
+                raise ValueError(
+                    f"{world.id}: partner {group!r} must be a function, 'idle' or 'random', not {policy!r}"
+                )
+        self.groups = {g: members for g, members in world.groups.items() if g not in partners}
+        if not self.groups:
+            raise ValueError(f"{world.id}: partners play every group; leave one out")
+        self._played = {a: p for g, p in partners.items() for a in world.groups[g]}
+        self.agents = tuple(a for a in world.agents if a not in self._played)
+        self.observation_spaces = {a: world.observation_spaces[a] for a in self.agents}
+        self.action_spaces = {a: world.action_spaces[a] for a in self.agents}
+        self._chance = Streams(world.num_envs)
+        self._seen: Arrays = {}
+
+    def reset(self, ids, seeds=None):
+        self._chance.begin(ids, None if seeds is None else [None if s is None else s + 2**63 for s in seeds])
+        return self._show(*self.world.reset(ids, seeds))
+
+    def step(self, actions):
+        draw = self._chance.draw(np.arange(self.num_envs))
+        partners = {a: self._act(a, policy, draw) for a, policy in self._played.items()}
+        result = self.world.step({**actions, **partners})
+        obs, info = self._show(result.obs, result.info)
+        return Step(obs, self._own(result.reward), self._own(result.terminated), result.truncated, info)
+
+    def scripted(self):
+        return self._own(self.world.scripted())
+
+    def state(self):
+        return self.world.state() | {"partners": self._chance.table.copy()}
+
+    def restore(self, state):
+        self._chance.table[:] = state["partners"]
+        return self._show(*self.world.restore(state))
+
+    def _act(self, agent: str, policy: Policy | str, draw: Draws) -> np.ndarray:
+        space = self.world.action_spaces[agent]
+        if callable(policy):
+            return policy(self._seen[agent])
+        return idle(space, self.num_envs) if policy == "idle" else _random(space, draw)
+
+    def _show(self, obs: Arrays, info: Arrays) -> tuple[Arrays, Arrays]:
+        self._seen = {a: obs[a] for a in self._played}
+        return self._own(obs), info
+
+    def _own(self, values: Arrays) -> Arrays:
+        return {a: values[a] for a in self.agents}
+
+
+def _random(space: spaces.Space, draw: Draws) -> np.ndarray:
+    if isinstance(space, spaces.Box):
+        return draw.uniform(space.low, space.high)
+    if isinstance(space, (spaces.Discrete, spaces.MultiDiscrete)):
+        count = space.n if isinstance(space, spaces.Discrete) else space.nvec
+        return space.start + (draw.random(*(space.shape or ())) * count).astype(np.int64)
+    raise ValueError(f"no random action in {space}")
+
+
+def make(
+    world: str | World, num_envs: int = 1, partners: Mapping[str, Policy | str] | None = None, **settings
+) -> World:
+    """registry.make, with partners where some are given."""
+    made = registry.make(world, num_envs, **settings)
+    return Partners(made, partners) if partners else made
