@@ -1,0 +1,371 @@
+"""How well a life went: measures of learning, forgetting and transfer over one evaluation record."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..envs.registry import nearest
+from .scores import MISSING, WINDOW, Scores
+
+LEARNT = 0.9  # R[i, i] from which a stage counts as learnt
+BAR_EPISODES = 100  # episodes behind each score of the bars
+
+
+@dataclass(frozen=True)
+class References:
+    """What a run is held against: other runs under the same budget, agent and input.
+
+    joint: runs trained on all tasks at once. scratch: runs whose stages each start afresh.
+    label: where they come from, said beside every number ("from shipped records, hash 1f3a, 5 seeds").
+    """
+
+    joint: Sequence[Scores] = ()
+    scratch: Sequence[Scores] = ()
+    label: str = "none"
+
+    def average(self) -> float:
+        """Mean over the joint runs of their average performance."""
+        return _mean(average_performance(scores, NONE).value for scores in self.joint)
+
+    def aucs(self, tasks: Sequence[str]) -> np.ndarray:
+        """AUC^b (S,): for the task of each stage the mean over scratch runs; NaN where a run lacks one."""
+        return np.array([_mean(_auc_of(scores, task) for scores in self.scratch) for task in tasks])
+
+
+def _auc_of(scores: Scores, task: str) -> float:
+    """AUC of the first stage that trains task."""
+    stages = [stage for stage, column in enumerate(scores.trained) if scores.tasks[column] == task]
+    return scores.auc(stages[0]) if stages else MISSING
+
+
+NONE = References()
+
+
+class Value(NamedTuple):
+    """A number (NaN where it cannot be said) and what must be known about it."""
+
+    value: float
+    note: str = ""
+
+
+# The default set: forms of Continual World (Wołczyk et al. 2021, section 4.2), on success rates.
+
+
+def average_performance(scores: Scores, references: References) -> Value:
+    """(1/N) Σ_i p_i(T)"""
+    columns = sorted(set(scores.trained)) or list(range(len(scores.tasks)))
+    return Value(_mean(scores.point(scores.final)[columns]), _points(scores, [scores.final]))
+
+
+def forgetting(scores: Scores, references: References) -> Value:
+    """(1/N) Σ_i (p_i(i·Δ) − p_i(T))"""
+    own = np.array([scores.point(stage)[column] for stage, column in enumerate(scores.trained)])
+    end = scores.point(scores.final)[list(scores.trained)]
+    return Value(_mean(own - end), _points(scores, range(len(scores.trained))))
+
+
+def forward_transfer(scores: Scores, references: References) -> Value:
+    """(1/N) Σ_i (AUC_i − AUC_i^b) / (1 − AUC_i^b)"""
+    base = references.aucs(_own_tasks(scores))
+    if (base >= 1).any():
+        return Value(MISSING, "a reference is already perfect from its first evaluation: nothing to gain on it")
+    return Value(_mean((scores.aucs - base) / (1 - base)), _held_against(references, references.scratch))
+
+
+def share_of_joint(scores: Scores, references: References) -> Value:
+    """average performance ÷ that of training on all tasks at once"""
+    joint = references.average()
+    if joint == 0:
+        return Value(MISSING, "joint training scores 0")
+    return Value(average_performance(scores, references).value / joint, _held_against(references, references.joint))
+
+
+# The bars: what a project demands of forgetting, counted only where something was learnt.
+
+
+def bars_learning(scores: Scores, references: References) -> Value:
+    """(1/N) Σ_i R[i,i]"""
+    missed = unlearnt(scores)
+    note = f"not learnt: {', '.join(missed)}" if missed else ""
+    return Value(_mean(scores.learned), note)
+
+
+def bars_forgetting(scores: Scores, references: References) -> Value:
+    """mean over i<N with R[i,i] ≥ 0.9 of R[i,i] − R[N,i]"""
+    if not scores.complete:
+        return Value(MISSING)
+    earlier = np.flatnonzero(scores.learned[:-1] >= LEARNT)
+    if len(scores.trained) < 2:
+        return Value(MISSING)
+    if not len(earlier):
+        return Value(MISSING, "no earlier stage was learnt, so nothing could be forgotten")
+    missed = unlearnt(scores)
+    note = f"not learnt, not counted: {', '.join(missed)}" if missed else "every stage learnt"
+    fewest = int(scores.episodes[scores.last & (scores.stage >= 0)].max(axis=1).min())
+    note += f"; {fewest} episodes a score" + (f", fewer than {BAR_EPISODES}" if fewest < BAR_EPISODES else "")
+    return Value(_mean((scores.learned - scores.square[-1])[earlier]), note)
+
+
+def unlearnt(scores: Scores) -> list[str]:
+    """The tasks whose own stage has ended with less than LEARNT (or without a score)."""
+    ended = [stage for stage in range(len(scores.trained)) if scores.ended(stage)]
+    return [scores.tasks[scores.trained[stage]] for stage in ended if not scores.learned[stage] >= LEARNT]
+
+
+# Lopez-Paz & Ranzato 2017 (GEM), section 2, and the parts into which the final average falls.
+
+
+def gem_bwt(scores: Scores, references: References) -> Value:
+    """1/(N−1) Σ_{i<N} (R[N,i] − R[i,i])"""
+    return Value(_mean((scores.square[-1:] - scores.learned)[0, :-1]) if scores.trained else MISSING)
+
+
+def gem_fwt(scores: Scores, references: References) -> Value:
+    """1/(N−1) Σ_{i≥2} (R[i−1,i] − b̄_i), b̄ the untrained agent's score"""
+    return Value(_mean(np.diagonal(scores.square, 1) - scores.untrained[1:]))
+
+
+def gem_final_average(scores: Scores, references: References) -> Value:
+    """(1/N) Σ_i R[N,i]"""
+    return Value(_mean(scores.square[-1]) if scores.trained else MISSING)
+
+
+def gem_base_average(scores: Scores, references: References) -> Value:
+    """(1/N) Σ_i b̄_i"""
+    return Value(_mean(scores.untrained))
+
+
+def gem_learning_gain(scores: Scores, references: References) -> Value:
+    """(1/N) Σ_i (R[i,i] − R[i−1,i]), R[0,1] = b̄_1"""
+    before = np.concatenate([scores.untrained[:1], np.diagonal(scores.square, 1)])
+    return Value(_mean(scores.learned - before))
+
+
+def chaudhry_forgetting(scores: Scores, references: References) -> Value:
+    """mean over i<N of max_{l<N} R[l,i] − R[N,i] (Chaudhry et al. 2018, equation 3)"""
+    if len(scores.trained) < 2:
+        return Value(MISSING)
+    square = scores.square
+    return Value(_mean((square[:-1].max(axis=0) - square[-1])[:-1]))
+
+
+# MEAL's continual multi-agent benchmark.
+
+
+def meal_forward_transfer(scores: Scores, references: References) -> Value:
+    """mean of (AUC_i − AUC_i^b) / AUC_i^b over tasks with AUC^b ≥ 1e-8"""
+    base = references.aucs(_own_tasks(scores))
+    kept = ~(base < 1e-8)
+    note = f"{_held_against(references, references.scratch)}; {np.count_nonzero(~kept)} tasks left out"
+    return Value(_mean((scores.aucs - base)[kept] / base[kept]), note)
+
+
+def meal_forgetting(scores: Scores, references: References) -> Value:
+    """mean over i<N of Σ_t w_t max(0, e_i − p_i(t))/e_i ÷ Σ_t w_t, w_t = exp(−2t/T'), e_i = R[i,i]"""
+    if not scores.complete:
+        return Value(MISSING)
+    earlier = range(len(scores.trained) - 1)
+    kept = [stage for stage in earlier if scores.learned[stage] != 0]
+    note = "over the evaluations after stage i, t counted from its end, T' from there to the end of the run"
+    note += f"; {len(earlier) - len(kept)} tasks with e_i = 0 left out"
+    return Value(_mean(_fading_loss(scores, stage) for stage in kept), note)
+
+
+def _fading_loss(scores: Scores, stage: int) -> float:
+    after, end = scores.stage > stage, (scores.stage == stage) & scores.last
+    since = scores.step[after] - scores.step[end][-1]
+    weight = np.exp(-2 * since / since[-1])
+    best = scores.learned[stage]
+    loss = np.maximum(0, best - scores.score[after, scores.trained[stage]]) / best
+    return float((weight * loss).sum() / weight.sum())
+
+
+# Liu et al. 2023 (LIBERO), section 4.1; c_k,k is R[k,k]: nothing is rolled back to the best point of a stage.
+
+
+def libero_fwt(scores: Scores, references: References) -> Value:
+    """mean over k of FWT_k: mean of the curve of task k in its stage, held at its best value after the best point"""
+    return Value(_mean(map(_held_mean, _curves(scores))))
+
+
+def libero_nbt(scores: Scores, references: References) -> Value:
+    """mean over k<K of NBT_k = mean over τ>k of (c_k,k − c_τ,k)"""
+    later = range(len(scores.trained) - 1)
+    return Value(_mean(_mean(scores.learned[k] - scores.square[k + 1 :, k]) for k in later))
+
+
+def libero_auc(scores: Scores, references: References) -> Value:
+    """mean over k of AUC_k = (FWT_k + Σ_{τ>k} c_τ,k) / (K − k + 1)"""
+    curves = enumerate(_curves(scores))
+    return Value(_mean(_mean([_held_mean(curve), *scores.square[k + 1 :, k]]) for k, curve in curves))
+
+
+def _curves(scores: Scores) -> list[np.ndarray]:
+    """The curve of every stage; [NaN] where the stage has not ended."""
+    stages = range(len(scores.trained))
+    return [scores.curve(stage)[1] if scores.ended(stage) else np.array([MISSING]) for stage in stages]
+
+
+def _held_mean(curve: np.ndarray) -> float:
+    best = int(np.argmax(curve))
+    return _mean([*curve[:best], *[curve[best]] * (len(curve) - best)])
+
+
+# Powers et al. 2022 (CORA), section 4, on success rates, which need no normalisation.
+
+
+def cora_isolated_forgetting(scores: Scores, references: References) -> Value:
+    """mean over stages j and tasks i seen before j of: score of i before stage j − after it"""
+    return Value(_mean(-_changes(scores)[np.tril_indices(len(scores.trained), -1)]))
+
+
+def cora_zero_shot(scores: Scores, references: References) -> Value:
+    """mean over stages j and tasks i not seen until after j of: score of i after stage j − before it"""
+    return Value(_mean(_changes(scores)[np.triu_indices(len(scores.trained), 1)]))
+
+
+def _changes(scores: Scores) -> np.ndarray:
+    """(S, S) what stage j (row) changed in the score of the task of stage i (column)."""
+    return np.diff(np.vstack([scores.untrained, scores.square]), axis=0)
+
+
+# Plasticity, on sequences that come back to a task.
+
+
+def plasticity_auc_loss(scores: Scores, references: References) -> Value:
+    """mean over repeats r ≥ 2 of a task of max(0, 1 − AUC_r / AUC_1)"""
+    rounds: dict[int, list[float]] = {}
+    for column, auc in zip(scores.trained, scores.aucs, strict=True):
+        rounds.setdefault(column, []).append(float(auc))
+    repeated = [aucs for aucs in rounds.values() if len(aucs) > 1]
+    if not repeated:
+        return Value(MISSING, "no task is trained twice")
+    kept = [aucs for aucs in repeated if aucs[0] != 0]
+    losses = (np.maximum(0, 1 - auc / aucs[0]) for aucs in kept for auc in aucs[1:])
+    return Value(_mean(losses), f"{len(repeated) - len(kept)} tasks with AUC_1 = 0 left out")
+
+
+class Metric(NamedTuple):
+    """function(scores, references) -> Value, and which way is better; its docstring is the formula."""
+
+    function: Callable[[Scores, References], Value]
+    better: str
+
+    @property
+    def formula(self) -> str:
+        return self.function.__doc__ or ""
+
+
+METRICS: dict[str, Metric] = {
+    "average_performance": Metric(average_performance, "higher"),
+    "forgetting": Metric(forgetting, "lower"),
+    "forward_transfer": Metric(forward_transfer, "higher"),
+    "share_of_joint": Metric(share_of_joint, "higher"),
+    "bars.learning": Metric(bars_learning, "higher"),
+    "bars.forgetting": Metric(bars_forgetting, "lower"),
+    "gem.bwt": Metric(gem_bwt, "higher"),
+    "gem.fwt": Metric(gem_fwt, "higher"),
+    "gem.final_average": Metric(gem_final_average, "higher"),
+    "gem.base_average": Metric(gem_base_average, "neither"),
+    "gem.learning_gain": Metric(gem_learning_gain, "higher"),
+    "chaudhry.forgetting": Metric(chaudhry_forgetting, "lower"),
+    "meal.forward_transfer": Metric(meal_forward_transfer, "higher"),
+    "meal.forgetting": Metric(meal_forgetting, "lower"),
+    "libero.fwt": Metric(libero_fwt, "higher"),
+    "libero.nbt": Metric(libero_nbt, "lower"),
+    "libero.auc": Metric(libero_auc, "higher"),
+    "cora.isolated_forgetting": Metric(cora_isolated_forgetting, "lower"),
+    "cora.zero_shot": Metric(cora_zero_shot, "higher"),
+    "plasticity.auc_loss": Metric(plasticity_auc_loss, "lower"),
+}
+
+
+def measure(name: str, scores: Scores, references: References | None = None) -> Value:
+    """One measure by its name in METRICS; a NaN comes with the reason. Raises UnknownName."""
+    if name not in METRICS:
+        raise nearest(name, METRICS, "metric")
+    with np.errstate(divide="ignore", invalid="ignore"):
+        value, note = METRICS[name].function(scores, references or NONE)
+    if np.isfinite(value):
+        return Value(float(value), note)
+    return Value(MISSING, note or _why(scores))
+
+
+def compute(scores: Scores, references: References | None = None) -> dict[str, Any]:
+    """Every measure of METRICS, the stages and the success matrix, ready for JSON: NaN is None.
+
+    Nothing in it depends on time or machine, so equal records give equal bytes.
+    """
+    values = {name: measure(name, scores, references) for name in METRICS}
+    return {
+        "complete": scores.complete,
+        "references": (references or NONE).label,
+        "metrics": {
+            name: {
+                "value": known(value),
+                "note": note,
+                "better": METRICS[name].better,
+                "formula": METRICS[name].formula,
+            }
+            for name, (value, note) in values.items()
+        },
+        "tasks": list(scores.tasks),
+        "stages": stages(scores),
+        "untrained": [known(value) for value in scores.at_end(-1)],
+        "matrix": [[known(value) for value in row] for row in scores.matrix],
+    }
+
+
+def stages(scores: Scores) -> list[dict[str, Any]]:
+    """One line per stage: its task's score before any training, at the stage's end, at the end; whether learnt."""
+    return [
+        {
+            "stage": stage,
+            "task": scores.tasks[column],
+            "untrained": known(scores.untrained[stage]),
+            "learned": known(scores.learned[stage]),
+            "final": known(scores.square[-1][stage]),
+            "auc": known(scores.aucs[stage]),
+            "learnt": bool(scores.learned[stage] >= LEARNT) if scores.ended(stage) else None,
+        }
+        for stage, column in enumerate(scores.trained)
+    ]
+
+
+def known(value: float) -> float | None:
+    """The number for JSON: None where it is missing."""
+    return float(value) if np.isfinite(value) else None
+
+
+def _mean(values: Iterable[float] | np.ndarray) -> float:
+    """Mean; NaN where one is missing or where there is none: missing stays missing."""
+    found = np.asarray(values if isinstance(values, np.ndarray) else list(values), float)
+    return float(found.mean()) if found.size else MISSING
+
+
+def _own_tasks(scores: Scores) -> list[str]:
+    return [scores.tasks[column] for column in scores.trained]
+
+
+def _points(scores: Scores, stages: Iterable[int]) -> str:
+    sizes = {stage: len(scores.window(stage)) for stage in stages}
+    few = [f"{size} in stage {stage}" for stage, size in sizes.items() if 0 < size < WINDOW]
+    return f"points: mean of the last {WINDOW} evaluations of a stage" + (f"; only {', '.join(few)}" if few else "")
+
+
+def _held_against(references: References, runs: Sequence[Scores]) -> str:
+    return f"references: {references.label}, {len(runs)} seeds" if runs else "no references"
+
+
+def _why(scores: Scores) -> str:
+    if not scores.trained:
+        return "all tasks are trained at once: there are no stages"
+    if not scores.complete:
+        return "the run has not ended"
+    if len(scores.trained) == 1:
+        return "there is one stage only"
+    return "scores that it needs were not measured"

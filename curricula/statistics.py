@@ -1,0 +1,75 @@
+"""What several seeds say together: mean, interquartile mean, bootstrap intervals, performance profiles."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+RESAMPLES = 2000
+LEVEL = 0.95
+Statistic = Callable[[np.ndarray], np.ndarray]
+
+
+class Interval(NamedTuple):
+    """An estimate over seeds. low and high are None, and note says why, where there can be no interval."""
+
+    estimate: float
+    low: float | None
+    high: float | None
+    seeds: int
+    note: str = ""
+
+
+def mean(values: np.ndarray) -> np.ndarray:
+    """Mean over the last axis."""
+    return np.asarray(values).mean(axis=-1)
+
+
+def iqm(values: np.ndarray) -> np.ndarray:
+    """Interquartile mean over the last axis: the lowest and the highest quarter, rounded down, are left out."""
+    ordered = np.sort(values, axis=-1)
+    cut = ordered.shape[-1] // 4
+    return ordered[..., cut : ordered.shape[-1] - cut].mean(axis=-1)
+
+
+def resample(values: np.ndarray, resamples: int = RESAMPLES, seed: int = 0) -> np.ndarray:
+    """(resamples, seeds, strata) values drawn with replacement, every stratum by itself (Agarwal et al. 2021).
+
+    values: (seeds, strata). One stratum keeps what belongs to one seed together.
+    """
+    draw = np.random.default_rng(seed)
+    rows = draw.integers(len(values), size=(resamples, *values.shape))
+    return np.take_along_axis(values[None], rows, axis=1)
+
+
+def interval(
+    values: np.ndarray | Sequence[float], statistic: Statistic = mean, resamples: int = RESAMPLES, seed: int = 0
+) -> Interval:
+    """The statistic over all of values with its 95 % percentile interval by the stratified bootstrap.
+
+    values: (seeds,) or (seeds, strata); a missing (NaN) value makes the estimate missing too.
+    One seed gives no interval and says so.
+    """
+    values = np.asarray(values, float)
+    values = values[:, None] if values.ndim == 1 else values
+    seeds = len(values)
+    if not values.size or not np.isfinite(values).all():
+        missing = int(np.count_nonzero(~np.isfinite(values).all(axis=-1))) if values.size else 0
+        return Interval(float("nan"), None, None, seeds, f"missing in {missing} of {seeds} seeds")
+    estimate = float(statistic(values.ravel()))
+    if seeds == 1:
+        return Interval(estimate, None, None, 1, "one seed: no interval")
+    drawn = statistic(resample(values, resamples, seed).reshape(resamples, -1))
+    low, high = np.quantile(drawn, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    return Interval(estimate, float(low), float(high), seeds)
+
+
+def profile(values: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
+    """(thresholds,) share of all scores that reach each threshold; NaN where a score is missing.
+
+    values: (seeds, tasks). Dolan & Moré 2002, as Agarwal et al. 2021 use it.
+    """
+    values = np.asarray(values, float)[..., None]
+    return np.where(np.isnan(values), np.nan, values >= thresholds).mean(axis=(0, 1))
