@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import resources
 
 import mujoco
@@ -25,6 +25,17 @@ def table(grippers: Mapping[str, tuple[float, float, float]]) -> mujoco.MjSpec:
         half = np.radians(turn) / 2
         frame = scene.worldbody.add_frame(pos=[x, y, 0], quat=[np.cos(half), 0, 0, np.sin(half)])
         scene.attach(part("gripper"), prefix=f"{name}/", frame=frame)
+    return scene
+
+
+def arena(robots: Mapping[str, Sequence[float]]) -> mujoco.MjSpec:
+    """An arena with robots: name -> colour (red, green, blue, alpha); each has a disc of its colour, 'name'."""
+    scene = part("arena")
+    for name, colour in robots.items():
+        robot = part("robot")
+        robot.geom("body").rgba = colour
+        scene.attach(robot, prefix=f"{name}/", frame=scene.worldbody.add_frame())
+        mark(scene, name, radius=0.06, height=0.002, rgba=[*colour[:3], 0.6])
     return scene
 
 

@@ -46,6 +46,9 @@ class Task:
     def reset(self, ids: np.ndarray, draw: Draws) -> None:
         """Place copies ids at the start of an episode; draw has len(ids) rows."""
 
+    def before_step(self) -> None:
+        """Note what the functions below compare with; called before the physics of every step."""
+
     def observe(self) -> Mapping[str, tuple[np.ndarray, ...]]:
         """agent -> its observation in parts, (n, width) each, as its group's entries say."""
         raise NotImplementedError

@@ -15,7 +15,10 @@ from ..streams import Streams
 from .task import Entry, Task
 
 _NONE, _VEL = int(mujoco.mjtStage.mjSTAGE_NONE), int(mujoco.mjtStage.mjSTAGE_VEL)
-_BAD = [int(w) for w in (mujoco.mjtWarning.mjWARN_BADQPOS, mujoco.mjtWarning.mjWARN_BADQVEL, mujoco.mjtWarning.mjWARN_BADQACC)]
+_BAD = [
+    int(w)
+    for w in (mujoco.mjtWarning.mjWARN_BADQPOS, mujoco.mjtWarning.mjWARN_BADQVEL, mujoco.mjtWarning.mjWARN_BADQACC)
+]
 
 
 class MujocoWorld(World):
@@ -78,6 +81,7 @@ class MujocoWorld(World):
         clipped = {a: np.clip(x, -1, 1) for a, x in actions.items()}
         for agent, entry, column in self._routes:
             self._ctrl[:, column] = self._middle[column] + self._half[column] * clipped[agent][:, entry]
+        self.task.before_step()
         diverged = self._simulate()
         self.steps += 1
         obs, reward = self._observe(), self.task.reward()
