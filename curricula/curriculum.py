@@ -29,21 +29,35 @@ class _Frozen(pydantic.BaseModel):
     model_config = pydantic.ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
+class Resets(_Frozen):
+    """What does not outlive a stage: the optimizer's moments, an off-policy buffer, the width of exploration."""
+
+    optimizer: bool = True
+    buffer: bool = True
+    exploration: bool = True
+
+
+class Reward(_Frozen):
+    """Weights of the instructed view, beside the task's own reward: progress made, instruction done, failed."""
+
+    progress: Annotated[float, Field(allow_inf_nan=False)] = 0.0
+    success: Annotated[float, Field(allow_inf_nan=False)] = 0.0
+    failure: Annotated[float, Field(allow_inf_nan=False)] = 0.0
+
+
 class Stage(_Frozen):
     """A stretch of life on one task.
 
     task: a registered id, or 'module:callable' where code is allowed.
     steps: budget, in rows stepped (one per agent and copy).
-    name: what the record calls the task (its id unless given); needed where one task occurs with several settings.
     settings: of the world, over the catalogue's.
-    resets: what the learner starts afresh or sets as the stage begins (optimizer, buffer, exploration).
+    resets: what the learner starts afresh as the stage begins.
     """
 
     task: str
     steps: Count
-    name: str = Field("", max_length=80, pattern=r"^[^\x00-\x1f<>&\"']*$")
     settings: Settings = {}
-    resets: Settings = {}
+    resets: Resets = Resets()
 
     @pydantic.field_validator("task")
     @classmethod
@@ -53,10 +67,6 @@ class Stage(_Frozen):
         if ":" in task and not (info.context or {}).get("allow_code"):
             raise ValueError(f"{task!r} would run code of its own; allow it with --allow-code")
         return registry.spec(task).id
-
-    @property
-    def label(self) -> str:
-        return self.name or self.task
 
 
 class Evaluation(_Frozen):
@@ -96,6 +106,7 @@ class Curriculum(_Frozen):
     observation: Annotated[int, Field(ge=1, le=4096)]
     action: Annotated[int, Field(ge=1, le=256)]
     words: Annotated[int, Field(ge=1, le=4096)] = 16
+    reward: Reward = Reward()
     evaluation: Evaluation = Evaluation()
     stages: tuple[Stage, ...] = Field(min_length=1, max_length=1000)
     algorithms: dict[str, Algorithm] = {}
@@ -103,24 +114,21 @@ class Curriculum(_Frozen):
     tiers: dict[str, Tier] = {"full": Tier()}
 
     @pydantic.model_validator(mode="after")
-    def _one_world_a_label(self) -> Curriculum:
-        seen: dict[str, Stage] = {}
-        for i, stage in enumerate(self.stages):
-            first = seen.setdefault(stage.label, stage)
-            if (first.task, first.settings) != (stage.task, stage.settings):
-                raise ValueError(f"stages.{i}: {stage.label!r} stood above with other settings; give this one a name")
+    def _one_setting_a_task(self) -> Curriculum:
+        for stage in self.stages:
+            if stage.settings != self.tasks[self.index(stage.task)].settings:
+                raise ValueError(f"{stage.task} has other settings in another stage; register the variant as a task")
         return self
 
     @property
     def tasks(self) -> tuple[Stage, ...]:
         """The distinct tasks, each by its first stage, in order."""
-        return tuple(
-            {s.label: s for s in reversed(self.stages)}[t] for t in dict.fromkeys(s.label for s in self.stages)
-        )
+        first = {s.task: s for s in reversed(self.stages)}
+        return tuple(first[t] for t in dict.fromkeys(s.task for s in self.stages))
 
-    def index(self, stage: Stage) -> int:
-        """Which of the tasks a stage trains."""
-        return [t.label for t in self.tasks].index(stage.label)
+    def index(self, task: str) -> int:
+        """Which of the tasks it is, from 0."""
+        return list(dict.fromkeys(s.task for s in self.stages)).index(task)
 
     def at(self, tier: str) -> Curriculum:
         """The curriculum at a tier's size, with no tiers left to choose. Raises UnknownName."""
@@ -291,8 +299,9 @@ def _one_line(error: pydantic.ValidationError, file: str, marks: dict[tuple, int
 
 
 def _fields(where: tuple) -> list[str]:
-    models = {"stages": Stage, "evaluation": Evaluation, "algorithms": Algorithm, "tiers": Tier}
-    model = models.get(where[0], Curriculum) if len(where) > 1 else Curriculum
+    parts = {"stages": Stage, "resets": Resets, "reward": Reward, "evaluation": Evaluation}
+    parts |= {"algorithms": Algorithm, "tiers": Tier}
+    model = next((parts[p] for p in reversed(where[:-1]) if p in parts), Curriculum)
     return list(model.model_fields)
 
 

@@ -1,0 +1,177 @@
+"""What a run is to do, checked before anything starts; and the hash of all that shapes its result."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import inspect
+import json
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any
+
+from ..envs import registry
+from .curriculum import Curriculum
+
+RESULTS = 1  # raise it when the code changes what a run gives: records with another hash are not compared
+REGIMES = {"finetune": "sequence", "joint": "joint", "scratch": "scratch"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Part:
+    """A stretch of training: its name, the indices of the tasks trained, the budget, evaluations, what is reset."""
+
+    name: str
+    tasks: tuple[int, ...]
+    steps: int
+    points: int
+    resets: dict[str, bool]
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """A run, resolved. curriculum: at its tier; settings: of the algorithm, rows included; methods: name, settings."""
+
+    curriculum: Curriculum
+    algorithm: str
+    settings: dict[str, Any]
+    methods: tuple[dict[str, Any], ...]
+    regime: str
+    input: str
+    instructor: str
+    tier: str
+    seed: int
+    device: str
+
+    @property
+    def label(self) -> str:
+        """Such as "replay@ppo"."""
+        return label([m["name"] for m in self.methods], self.regime, self.algorithm)
+
+    @property
+    def shape(self) -> dict[str, Any]:
+        """All that shapes the result, the seed apart."""
+        content = self.curriculum.model_dump(mode="json", exclude={"name", "about", "algorithms", "methods", "tiers"})
+        keys = ("algorithm", "settings", "methods", "regime", "input", "instructor")
+        return {"results": RESULTS, "curriculum": content} | {k: getattr(self, k) for k in keys}
+
+    @cached_property
+    def hash(self) -> str:
+        """sha256 over the canonical JSON of shape."""
+        return hashlib.sha256(json.dumps(self.shape, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+    @cached_property
+    def parts(self) -> tuple[Part, ...]:
+        """The stages, or with the regime "joint" one stretch with all their steps, tried as often as they are."""
+        stages, index, points = self.curriculum.stages, self.curriculum.index, self.curriculum.evaluation.per_stage
+        if self.regime == "joint":
+            everything = tuple(range(len(self.curriculum.tasks)))
+            return (Part("all tasks", everything, sum(s.steps for s in stages), points * len(stages), {}),)
+        return tuple(Part(s.task, (index(s.task),), s.steps, points, s.resets.model_dump()) for s in stages)
+
+
+def label(methods: Sequence[str], regime: str, algorithm: str) -> str:
+    """How a row of a table is called: methods (or the regime where there are none) @ algorithm."""
+    bare = next(name for name, r in REGIMES.items() if r == regime)
+    return f"{'+'.join(methods) or bare}@{algorithm}"
+
+
+def parse(text: str, algorithm: str = "ppo") -> tuple[str, tuple[str, ...], str]:
+    """(algorithm, methods, regime) of METHOD[+METHOD][@ALGORITHM]; finetune, joint and scratch stand alone.
+
+    Raises UnknownName with the nearest names.
+    """
+    what, _, at = text.partition("@")
+    names = [n for n in what.split("+") if n != "finetune"]
+    regimes = [n for n in names if n in REGIMES]
+    if regimes and len(names) > 1:
+        raise ValueError(f"{regimes[0]!r} trains without methods; it cannot stand in {text!r}")
+    if regimes:
+        return _algorithm(at or algorithm), (), REGIMES[regimes[0]]
+    return _algorithm(at or algorithm), tuple(_method(n)[0] for n in names), "sequence"
+
+
+def plan(
+    curriculum: Curriculum,
+    algorithm: str = "ppo",
+    methods: Sequence[str] = (),
+    regime: str = "sequence",
+    input: str = "instructed",
+    instructor: str = "fixed",
+    tier: str = "full",
+    seed: int = 0,
+    device: str = "auto",
+) -> Plan:
+    """Resolve and check everything. Raises ValueError (UnknownName with the nearest names) for what is wrong."""
+    from ..agents.instructors import INSTRUCTORS
+    from ..agents.interface import INPUTS
+
+    algorithm = _algorithm(algorithm)
+    for name, known, kind in ((input, INPUTS, "input"), (instructor, INSTRUCTORS, "instructor")):
+        if name not in known:
+            raise registry.nearest(name, list(known), kind)
+    if regime not in REGIMES.values():
+        raise registry.nearest(regime, list(REGIMES.values()), "regime")
+    if methods and regime != "sequence":
+        raise ValueError(f"regime {regime!r} trains without methods")
+    if not 0 <= seed < 2**32:
+        raise ValueError(f"seed must be from 0 to {2**32 - 1}, not {seed}")
+    sized = curriculum.at(tier)
+    chosen = tuple(_settled(m, sized, algorithm) for m in methods)
+    return Plan(sized, algorithm, _settings(sized, algorithm), chosen, regime, input, instructor, tier, seed, device)
+
+
+def build_methods(plan: Plan) -> list[Any]:
+    """The methods of a plan, each seeded with the run's seed where it draws."""
+    built = []
+    for method in plan.methods:
+        kind = _method(method["name"])[1]
+        seed = {"seed": plan.seed} if "seed" in inspect.signature(kind).parameters else {}
+        built.append(kind(**method["settings"], **seed))
+    return built
+
+
+def _algorithm(name: str) -> str:
+    from ..agents.learner import ALGORITHMS
+
+    if name not in ALGORITHMS:
+        raise registry.nearest(name, ALGORITHMS, "algorithm")
+    return name
+
+
+def _method(name: str) -> tuple[str, Any]:
+    """A method by name, or one's own by 'module:Class'."""
+    from ..agents.methods import METHODS
+
+    if ":" in name:
+        return name, registry.load(name)
+    if name not in METHODS:
+        raise registry.nearest(name, [*METHODS, *REGIMES], "method")
+    return name, METHODS[name]
+
+
+def _settings(curriculum: Curriculum, algorithm: str) -> dict[str, Any]:
+    from ..agents.learner import ALGORITHMS
+    from .curriculum import Algorithm
+
+    given = curriculum.algorithms.get(algorithm, Algorithm())
+    _check_names(given.settings, inspect.signature(ALGORITHMS[algorithm]).parameters, f"setting of {algorithm}")
+    return {"rows": given.rows, **given.settings}
+
+
+def _settled(name: str, curriculum: Curriculum, algorithm: str) -> dict[str, Any]:
+    """A method with all its settings: the class's defaults, then the curriculum's."""
+    kind = _method(name)[1]
+    if kind.algorithms and algorithm not in kind.algorithms:
+        raise ValueError(f"method {name!r} runs on {', '.join(kind.algorithms)}, not on {algorithm}")
+    parameters = inspect.signature(kind).parameters
+    defaults = {k: p.default for k, p in parameters.items() if k != "seed" and p.default is not p.empty}
+    given = curriculum.methods.get(f"{name}@{algorithm}", curriculum.methods.get(name, {}))
+    _check_names(given, parameters, f"setting of {name}")
+    return {"name": name, "settings": defaults | given}
+
+
+def _check_names(given: dict[str, Any], known: Any, kind: str) -> None:
+    for name in given:
+        if name not in known:
+            raise registry.nearest(name, list(known), kind)

@@ -1,0 +1,377 @@
+"""Learn each stage, try every task; stop anywhere, and go on as if one had not stopped."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import os
+import resource
+import shutil
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from importlib import metadata
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from safetensors.numpy import save as safetensors
+
+from ..agents.instructors import INSTRUCTORS
+from ..agents.interface import Interface
+from ..agents.learner import Learner
+from ..agents.state import State
+from ..envs import registry
+from . import checkpoint, curriculum, evaluation, folder, metrics
+from .plan import Part, Plan, build_methods, plan
+from .record import Record, read_json, read_run
+
+FORMAT = 1  # of a run folder
+PIECES = 5  # between two evaluations, so that progress is seen; their number does not change the result
+LIBRARIES = ("mujoco", "gymnasium", "stable-baselines3", "torch", "numpy")
+
+
+class Stopped(RuntimeError):
+    """A run ended before its end; what was done is kept. The message is one line and says how to go on."""
+
+
+class Progress(NamedTuple):
+    """Where a run stands, told now and then. success: task -> its latest score."""
+
+    label: str
+    seed: int
+    doing: str  # "learning", "evaluating", "done"
+    stage: int
+    stages: int
+    task: str
+    step: int
+    steps: int
+    success: dict[str, float]
+
+
+def run(
+    what: str | Path | curriculum.Curriculum,
+    *,
+    algorithm: str = "ppo",
+    methods: Sequence[str] = (),
+    regime: str = "sequence",
+    input: str = "instructed",
+    instructor: str = "fixed",
+    tier: str = "full",
+    seed: int = 0,
+    device: str = "auto",
+    out: str | Path | None = None,
+    resume: bool = False,
+    allow_code: bool = False,
+    threads: int = 0,
+    tensorboard: bool = False,
+    evaluations: bool = True,
+    checkpoint_share: float = 0.05,
+    progress: Callable[[Progress], None] = lambda _: None,
+) -> Path:
+    """Live through a curriculum (a name, a path, or one made in Python); returns the run's folder.
+
+    methods: names of agents.methods, or 'module:Class'; regime: "sequence", "joint" or "scratch".
+    out: the folder (None: runs/<curriculum>/<label>-<seed>); resume: go on with what is there, or begin.
+    threads: of the physics (0: all CPUs); the numbers do not depend on it.
+    evaluations: False learns without ever trying the policy, and so keeps no record.
+    checkpoint_share: of the time that checkpoints may take; a stage always starts with one.
+
+    Raises ValueError, before anything is written, for what is wrong in what was asked for; Stopped where the run
+    was interrupted, with the cause attached.
+    """
+    made = what if isinstance(what, curriculum.Curriculum) else curriculum.load(what, allow_code)
+    planned = plan(made, algorithm, methods, regime, input, instructor, tier, seed, device)
+    path = Path(out) if out is not None else Path("runs") / made.name / f"{planned.label}-{seed}"
+    life = Life(planned, path, threads, evaluations, checkpoint_share, progress, tensorboard)
+    with _opened(path, planned, resume) as finished:
+        if not finished:
+            life.prepare()
+            with _stopping(path):
+                life.run()
+    return path
+
+
+class Life:
+    """One learner on its way through a plan."""
+
+    def __init__(
+        self, plan: Plan, path: Path, threads=0, evaluations=True, share=0.05, progress=None, tensorboard=False
+    ):
+        torch.set_num_threads(1)  # small networks: more is slower as soon as anything else runs
+        self.plan, self.path, self._progress = plan, path, progress or (lambda _: None)
+        self.parts, self.tasks = plan.parts, plan.curriculum.tasks
+        self.record = Record(path / "evaluations.jsonl")
+        self.costs: dict[str, float] = {}
+        self._evaluations, self._share, self._threads = evaluations, share, threads
+        self._log = path / "tensorboard" if tensorboard else None
+        self._worlds: dict[tuple[int, int], Any] = {}
+        self._success: dict[str, float] = {}
+        self._asked = 0
+        c = plan.curriculum
+        self.body = Interface(
+            c.observation, c.action, c.words, plan.input, tuple(t.task for t in self.tasks), c.reward.model_dump()
+        )
+        # where it stands: the stage, the evaluations made in it and in all, steps before it and the learner's then
+        self.at = {"stage": 0, "point": 0, "evaluations": 0, "before": 0, "offset": 0}
+        self._saved_at, self._save_took = 0.0, 0.0
+
+    def prepare(self) -> None:
+        """Make the worlds, take up the newest checkpoint. Raises ValueError for what does not fit or is broken."""
+        for i, task in enumerate(self.tasks):
+            team = len(self._world(i, self.plan.curriculum.evaluation.episodes).agents)
+            share = self.plan.settings["rows"] // (len(self.tasks) if self.plan.regime == "joint" else 1)
+            if share < team or share % team:
+                raise ValueError(f"{task.task} has {team} agents: its {share} rows must be a multiple of that")
+        saved = checkpoint.newest(self.path / "checkpoints")
+        arrays, meta = checkpoint.load(saved) if saved else ({}, {})
+        self.record.cut(meta["at"]["evaluations"] if saved else 0)
+        self.learner = self._newborn()
+        self._resumed = saved is not None
+        if saved:
+            self._go_on(arrays, meta)
+
+    def run(self) -> None:
+        """From where it stands to the end."""
+        first = self.at["stage"]
+        for stage in range(first, len(self.parts)):
+            if stage > first or not self._resumed:
+                self._begin(stage)
+            self._live(self.parts[stage])
+            self._end(self.parts[stage])
+        if self._evaluations:
+            folder.write_json(self.path / "metrics.json", metrics.compute(read_run(self.path).scores))
+        self._write_costs()
+        shutil.rmtree(self.path / "checkpoints", ignore_errors=True)
+        self._tell("done")
+
+    # a stage
+
+    def _begin(self, stage: int) -> None:
+        part = self.parts[stage]
+        if stage and self.plan.regime == "scratch":
+            self.learner = self._newborn()
+        self.env = self._env(part)
+        self.at |= {"stage": stage, "point": 0, "offset": self.learner.num_timesteps}
+        self.learner.start(part.name, self.env, part.resets)
+        if stage == 0:
+            self._evaluate(stage=-1, tasks=range(len(self.tasks)))
+        self._save()
+
+    def _live(self, part: Part) -> None:
+        """Learn from the current point to the stage's end, with evaluations and checkpoints on the way."""
+        for point in range(self.at["point"], part.points):
+            marks = [part.steps * (point * PIECES + i) // (part.points * PIECES) for i in range(PIECES + 1)]
+            for start, end in itertools.pairwise(marks):
+                with self._counted("learning"):
+                    self.learner.learn(end - start)
+                self._tell("learning")
+            if point < part.points - 1:
+                self._evaluate(self.at["stage"], self._tried(part))
+                self.at["point"] = point + 1
+                if self._due():
+                    self._save()
+
+    def _end(self, part: Part) -> None:
+        self.learner.finish()
+        self._evaluate(self.at["stage"], self._tried(part), last=True)
+        policies = self.path / "policies"
+        policies.mkdir(exist_ok=True)
+        folder.write(policies / f"stage-{self.at['stage']}.safetensors", safetensors(_sorted(self.learner.weights())))
+        self.at["before"] += self.learner.num_timesteps - self.at["offset"]
+        self.at["offset"] = self.learner.num_timesteps
+        self.env.close()
+
+    def _tried(self, part: Part) -> Sequence[int]:
+        return part.tasks if self.plan.regime == "scratch" else range(len(self.tasks))
+
+    # trying
+
+    def _evaluate(self, stage: int, tasks: Sequence[int], last: bool = False) -> None:
+        """Try the policy on tasks and write the rows: nothing of the training changes."""
+        if not self._evaluations:
+            return
+        self._tell("evaluating")
+        sizes = self.plan.curriculum.evaluation
+        stage_step = self.learner.num_timesteps - self.at["offset"]
+        rows = []
+        with self._counted("evaluating"):
+            for i in tasks:
+                task = self.tasks[i].task
+                with self.learner.trial(task) as act:
+                    world = self._world(i, sizes.last_episodes if last else sizes.episodes)
+                    scores = evaluation.evaluate(world, act)
+                where = {"evaluation": self.at["evaluations"], "stage": stage, "task": task, "index": i}
+                steps = {"step": self.at["before"] + stage_step, "stage_step": stage_step, "last": last}
+                rows.append(where | steps | scores)
+                self._count("evaluation_steps", round(scores["length"] * scores["episodes"]))
+        self.record.write(*rows)
+        self.at["evaluations"] += 1
+        self._success |= {r["task"]: r["success"] for r in rows}
+        self._tell("learning")
+
+    # worlds
+
+    def _world(self, task: int, episodes: int) -> Any:
+        if (task, episodes) not in self._worlds:
+            made = self.body.world(
+                self.tasks[task].task, episodes, settings=self._settings(task), instruct=self._instruct
+            )
+            self._worlds[task, episodes] = made
+        return self._worlds[task, episodes]
+
+    def _env(self, part: Part) -> Any:
+        names, settings = [self.tasks[i].task for i in part.tasks], [self._settings(i) for i in part.tasks]
+        return self.body.env(names, self.plan.settings["rows"], settings, instruct=self._instruct)
+
+    def _settings(self, task: int) -> dict[str, Any]:
+        engine = "mujoco" in registry.spec(self.tasks[task].task).tags
+        return {**({"nthread": self._threads} if engine else {}), **self.tasks[task].settings}
+
+    def _instruct(self, briefings, states):
+        self._asked += len(briefings)
+        return INSTRUCTORS[self.plan.instructor]().instruct(briefings, states)
+
+    def _newborn(self) -> Learner:
+        p = self.plan
+        return Learner(p.algorithm, build_methods(p), p.seed, p.device, p.settings, log=self._log)
+
+    # checkpoints
+
+    def _due(self) -> bool:
+        return self._save_took <= self._share * (time.monotonic() - self._saved_at)
+
+    def _save(self) -> None:
+        started = time.monotonic()
+        state = State(meta={"at": dict(self.at), "success": dict(self._success)})
+        state.put("learner", self.learner.state())
+        state.arrays |= {f"env/{k}": v for k, v in self.env.state().items()}
+        with self._counted("saving"):
+            size = checkpoint.save(self.path / "checkpoints", self.at["evaluations"], state.arrays, state.meta)
+        self.costs["checkpoint_bytes"] = size
+        self._write_costs()
+        self._saved_at = time.monotonic()
+        self._save_took = self._saved_at - started
+
+    def _go_on(self, arrays: dict[str, np.ndarray], meta: dict[str, Any]) -> None:
+        self.at, self._success = meta["at"], meta["success"]
+        with contextlib.suppress(ValueError):  # a lost bill is not a lost run
+            self.costs = read_json(self.path / "costs.json")
+        self._count("resumes", 1)
+        self.env = self._env(self.parts[self.at["stage"]])
+        state = State(arrays, meta)
+        self.env.restore({k.removeprefix("env/"): v for k, v in arrays.items() if k.startswith("env/")})
+        self.learner.restore(state.get("learner"), self.env)
+
+    # what it cost, and telling
+
+    @contextlib.contextmanager
+    def _counted(self, what: str) -> Iterator[None]:
+        started = time.monotonic()
+        yield
+        self._count(f"seconds_{what}", time.monotonic() - started)
+
+    def _count(self, what: str, amount: float) -> None:
+        self.costs[what] = round(self.costs.get(what, 0) + amount, 3)
+
+    def _write_costs(self) -> None:
+        self._count("instructor_calls", self._asked)
+        self._asked = 0
+        self.costs["steps"] = self.at["before"] + self.learner.num_timesteps - self.at["offset"]
+        self.costs["seconds"] = round(sum(v for k, v in self.costs.items() if k.startswith("seconds_")), 3)
+        self.costs["parameters"] = int(sum(a.size for a in self.learner.weights().values()))
+        self.costs["memory_kept_bytes"] = self.learner.memory_bytes()
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+        self.costs["peak_memory_bytes"] = max(peak, self.costs.get("peak_memory_bytes", 0))
+        folder.write_json(self.path / "costs.json", self.costs)
+
+    def _tell(self, doing: str) -> None:
+        part, stage = self.parts[self.at["stage"]], self.at["stage"]
+        step = self.at["before"] + self.learner.num_timesteps - self.at["offset"]
+        total = sum(p.steps for p in self.parts)
+        where = (self.plan.label, self.plan.seed, doing, stage, len(self.parts), part.name, step, total)
+        self._progress(Progress(*where, dict(self._success)))
+
+
+@contextlib.contextmanager
+def _opened(path: Path, plan: Plan, resume: bool) -> Iterator[bool]:
+    """Lock the folder and write run.json, or see that it is the same run. Yields whether the run is finished."""
+    _no_links(path)
+    path.mkdir(parents=True, exist_ok=True)
+    with folder.locked(path):
+        if (path / "run.json").exists():
+            _same(path, plan, resume)
+        elif any(p.name != "lock" for p in path.iterdir()):
+            raise ValueError(f"{path}: holds files but no run.json; choose another --out")
+        else:
+            folder.write_json(path / "run.json", describe(plan))
+        yield (path / "metrics.json").exists()
+
+
+def describe(plan: Plan) -> dict[str, Any]:
+    """The content of run.json."""
+    keys = (
+        "algorithm",
+        "settings",
+        "methods",
+        "regime",
+        "label",
+        "input",
+        "instructor",
+        "tier",
+        "seed",
+        "device",
+        "hash",
+    )
+    about = {"format": FORMAT, "suite": checkpoint.VERSION, "curriculum": plan.curriculum.model_dump(mode="json")}
+    about |= {k: getattr(plan, k) for k in keys}
+    versions = {"python": sys.version.split()[0]} | {name: metadata.version(name) for name in LIBRARIES}
+    return about | {"versions": versions, "command": " ".join([os.path.basename(sys.argv[0]), *sys.argv[1:]])}
+
+
+def _same(path: Path, plan: Plan, resume: bool) -> None:
+    if not resume:
+        raise ValueError(f"{path}: a run is there already; go on with --resume, or choose another --out")
+    there = read_json(path / "run.json")
+    for key, mine in (("hash", plan.hash), ("seed", plan.seed), ("suite", checkpoint.VERSION)):
+        if there.get(key) != mine:
+            raise ValueError(
+                f"{path}: another run is there ({key} {str(there.get(key))[:20]!r}, not {str(mine)[:20]!r})"
+            )
+
+
+def _no_links(path: Path) -> None:
+    """A run writes only where it was told to."""
+    names = [
+        "",
+        "run.json",
+        "evaluations.jsonl",
+        "metrics.json",
+        "costs.json",
+        "checkpoints",
+        "policies",
+        "tensorboard",
+    ]
+    for name in names:
+        if (path / name).is_symlink():
+            raise ValueError(f"{path / name}: is a link; a run folder holds none")
+
+
+@contextlib.contextmanager
+def _stopping(path: Path) -> Iterator[None]:
+    """Turn whatever ends a run before its end into one line."""
+    try:
+        yield
+    except KeyboardInterrupt as error:
+        raise Stopped(f"{path}: interrupted; go on with --resume --out {path}") from error
+    except OSError as error:
+        what = error.strerror or str(error)
+        raise Stopped(f"{path}: {what}; make room or mend it, then go on with --resume --out {path}") from error
+    except Exception as error:
+        what = " ".join(f"{type(error).__name__}: {error}".split())[:300]
+        raise Stopped(f"{path}: {what}; what was done is kept") from error
+
+
+def _sorted(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    return {k: np.ascontiguousarray(arrays[k]) for k in sorted(arrays)}
