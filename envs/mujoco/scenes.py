@@ -8,7 +8,6 @@ from importlib import resources
 import mujoco
 import numpy as np
 
-
 POST = (0.95, 0.75, 0.2, 1)
 
 

@@ -18,7 +18,7 @@ COUNT = len(COLOURS)
 FIRST, SECOND = np.triu_indices(COUNT, 1)  # every pair once
 OTHERS = np.array([[(i + k) % COUNT for k in range(1, COUNT)] for i in range(COUNT)])  # anticlockwise at the start
 PAIR = np.array(
-    [[np.flatnonzero((FIRST == min(i, j)) & (SECOND == max(i, j)))[0] for j in OTHERS[i]] for i in range(COUNT)]
+    [[np.flatnonzero((min(i, j) == FIRST) & (max(i, j) == SECOND))[0] for j in OTHERS[i]] for i in range(COUNT)]
 )
 
 
