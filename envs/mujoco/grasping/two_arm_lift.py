@@ -38,6 +38,7 @@ class TwoArmLift(Task):
     goal = skills.lift_together()
     skills = (skills.hold, skills.lift_together)
     horizon = 60
+    camera = "pair"
     half = 0.18  # from the middle of the bar to a post, m
     rest = 0.05  # height of the posts' middles when the bar lies on the table, m
     mass = 1.4  # kg: 13.7 N, and a hand lifts at most 12 N
