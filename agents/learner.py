@@ -85,13 +85,13 @@ class Learner:
     def start(self, task: str, env: VecEnv, resets: Mapping[str, bool] | None = None) -> None:
         """A stage begins: env is seeded and reset, and what a stage starts afresh is reset."""
         self.task = task
-        env.seed(_stage_seed(self.seed, self._stages))
-        self._stages += 1
         if self._model is None:
             self._create(env)
         else:
             self.model.set_env(env)
             self._reset(RESETS | dict(resets or {}))
+        env.seed(_stage_seed(self.seed, self._stages))  # SB3 seeded it when it was created
+        self._stages += 1
         self._target = self.num_timesteps
         for method in self.methods:
             method.on_task_start(self, task)
@@ -165,8 +165,9 @@ class Learner:
         if self.off_policy:
             state.put("buffer", _buffer_state(m.replay_buffer))
         state.put("random", _random_state(m))
-        state.arrays["last_obs"] = np.array(m._last_obs)
-        state.arrays["last_starts"] = np.array(m._last_episode_starts)
+        if m._last_obs is not None:  # None: a stage has just begun
+            state.arrays["last_obs"] = np.array(m._last_obs)
+            state.arrays["last_starts"] = np.array(m._last_episode_starts)
         for i, method in enumerate(self.methods):
             state.put(f"method.{i}", method.state())
         state.meta |= {
@@ -193,8 +194,11 @@ class Learner:
         if self.off_policy:
             _restore_buffer(m.replay_buffer, state.get("buffer"))
             m.learning_starts = state.meta["learning_starts"]
-        m._last_obs = np.array(state.arrays["last_obs"])
-        m._last_episode_starts = np.array(state.arrays["last_starts"])
+        if "last_obs" in state.arrays:
+            m._last_obs = np.array(state.arrays["last_obs"])
+            m._last_episode_starts = np.array(state.arrays["last_starts"])
+        else:
+            env.seed(_stage_seed(self.seed, state.meta["stages"] - 1))
         for i, method in enumerate(self.methods):
             method.restore(state.get(f"method.{i}"))
         for name, value in state.meta["counters"].items():
