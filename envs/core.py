@@ -78,7 +78,7 @@ class World(ABC):
         """Start new episodes in copies `ids` (n,) int and touch no others.
 
         seeds: one each; None, for one or for all, goes on with the copy's own stream.
-        Returns obs and info of all num_envs copies.
+        Returns obs and info of all num_envs copies; zeros for agents that have ended in a copy that goes on.
         """
 
     @abstractmethod

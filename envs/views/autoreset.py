@@ -12,13 +12,17 @@ def step(world: World, actions: Arrays) -> tuple[Step, Arrays, Arrays]:
     if not done.any():
         return result, result.obs, result.info
     obs, fresh = world.reset(np.flatnonzero(done))
-    return result, obs, merge(done, fresh, result.info)
+    return result, merge(done, obs, result.obs), merge(done, fresh, result.info)
 
 
-def merge(done: np.ndarray, fresh: Arrays, info: Arrays) -> Arrays:
-    """info with the rows of copies that are done taken from fresh; zeros where fresh lacks a name."""
-    merged = {}
-    for name, value in info.items():
-        rows = done.reshape(-1, *[1] * (value.ndim - 1))
-        merged[name] = np.where(rows, fresh.get(name, np.zeros_like(value)), value)
-    return merged
+def merge(anew: np.ndarray, fresh: Arrays, old: Arrays) -> Arrays:
+    """The rows of fresh for copies that began anew, of old for the others; zeros where fresh lacks a name.
+
+    After a reset a world shows zeros for an agent that has ended elsewhere; in the step in which it ended, it is seen.
+    """
+    return {name: select(anew, fresh.get(name, np.zeros_like(value)), value) for name, value in old.items()}
+
+
+def select(rows: np.ndarray, one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """one in the rows (n,) bool, other elsewhere."""
+    return np.where(rows.reshape(-1, *[1] * (other.ndim - 1)), one, other)

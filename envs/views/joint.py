@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -44,7 +45,7 @@ class Joint:
 
     def reward(self, reward: Arrays) -> np.ndarray:
         """(n,) float64, the agents' mean."""
-        return sum(reward[a] for a in self.agents) / len(self.agents)
+        return functools.reduce(np.add, [reward[a] for a in self.agents]) / len(self.agents)  # the order is fixed
 
     def info(self, info: Arrays, reward: Arrays | None = None) -> dict[str, Any]:
         """info with the name that others look for, is_success, and each agent's reward where there are several."""

@@ -89,8 +89,7 @@ class VectorView(VectorEnv):
         """Copies that ended are stepped idly with the rest and then restarted: a world steps all of its copies."""
         ended, spaces = self._ended, self.world.action_spaces
         for agent, action in parts.items():
-            rest = idle(spaces[agent], self.num_envs)
-            parts[agent] = np.where(ended.reshape(-1, *[1] * (rest.ndim - 1)), rest, action)
+            parts[agent] = autoreset.select(ended, idle(spaces[agent], self.num_envs), np.asarray(action))
         result = self.world.step(parts)
         obs, fresh = self.world.reset(np.flatnonzero(ended))
         rewards = {a: np.where(ended, 0, r) for a, r in result.reward.items()}
@@ -99,7 +98,8 @@ class VectorView(VectorEnv):
         terminated = result.done & ~result.truncated & ~ended
         self._ended = terminated | truncated
         named = masked(info, np.ones(self.num_envs, bool))
-        return self.joint.join(obs), self.joint.reward(rewards), terminated, truncated, named
+        obs = self.joint.join(autoreset.merge(ended, obs, result.obs))
+        return obs, self.joint.reward(rewards), terminated, truncated, named
 
     def render(self):
         return tuple(self.world.render(i) for i in range(self.num_envs)) if self.render_mode else None
@@ -120,7 +120,7 @@ def masked(info: Mapping[str, Any], mask: np.ndarray) -> dict[str, Any]:
         if isinstance(value, Mapping):
             named[name] = masked(value, mask)
         else:
-            named[name] = np.where(mask.reshape(-1, *[1] * (value.ndim - 1)), value, np.zeros_like(value))
+            named[name] = autoreset.select(mask, value, np.zeros_like(value))
         named[f"_{name}"] = mask.copy()
     return named
 
