@@ -6,7 +6,7 @@ import json
 import math
 import os
 import stat
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -222,7 +222,9 @@ def read_run(folder: str | Path) -> Run:
     settings = read_settings(folder)
     rows = Record(inside(folder, "evaluations.jsonl")).rows()
     costs = read_json(inside(folder, "costs.json")) if (folder / "costs.json").exists() else {}
-    return Run(folder, settings, rows, Scores.from_rows(rows, stages_of(settings)), costs)
+    stages = stages_of(settings)
+    trained = () if settings["regime"] == "joint" else stages
+    return Run(folder, settings, rows, Scores.from_rows(rows, trained, stages or ()), costs)
 
 
 def read_settings(folder: Path) -> dict[str, Any]:
@@ -245,16 +247,12 @@ def read_settings(folder: Path) -> dict[str, Any]:
     return settings
 
 
-def stages_of(settings: Mapping[str, Any]) -> Sequence[str] | None:
-    """The task of every stage; () where all tasks are trained at once; None where run.json does not say."""
-    if settings["regime"] == "joint":
-        return ()
-    curriculum = settings["curriculum"]
-    content = curriculum.get("content", curriculum)
-    stages = content.get("stages") if isinstance(content, dict) else None
+def stages_of(settings: Mapping[str, Any]) -> list[str] | None:
+    """The task of every stage of the curriculum; None where run.json does not say."""
+    stages = settings["curriculum"].get("stages")
     if not isinstance(stages, list):
         return None
-    tasks = [stage.get("task") if isinstance(stage, dict) else stage for stage in stages]
+    tasks = [stage.get("task") if isinstance(stage, dict) else None for stage in stages]
     return [str(task) for task in tasks] if all(map(_name, tasks)) else None
 
 

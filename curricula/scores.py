@@ -42,18 +42,20 @@ class Scores:
             )
 
     @classmethod
-    def from_rows(cls, rows: Sequence[Mapping[str, Any]], stages: Sequence[str] | None = None) -> Scores:
+    def from_rows(
+        cls, rows: Sequence[Mapping[str, Any]], stages: Sequence[str] | None = None, tasks: Sequence[str] = ()
+    ) -> Scores:
         """From rows of evaluations.jsonl.
 
         stages: the task of every stage of the plan, () for joint training; None says that stage i trains task i.
+        tasks: tasks of the plan that may have no row yet.
         """
         index = {row["task"]: row["index"] for row in rows}
-        tasks = sorted(index, key=lambda task: index[task])
-        tasks += [task for task in dict.fromkeys(stages or ()) if task not in index]
-        column = {task: i for i, task in enumerate(tasks)}
+        names = list(dict.fromkeys([*sorted(index, key=lambda task: index[task]), *(stages or ()), *tasks]))
+        column = {task: i for i, task in enumerate(names)}
         evaluations = {row["evaluation"]: row for row in rows}
         line = {evaluation: i for i, evaluation in enumerate(sorted(evaluations))}
-        score = np.full((len(line), len(tasks)), MISSING)
+        score = np.full((len(line), len(names)), MISSING)
         episodes = np.zeros(score.shape, int)
         for row in rows:
             where = line[row["evaluation"]], column[row["task"]]
@@ -66,8 +68,8 @@ class Scores:
             stage_step=np.array([row["stage_step"] for row in each], int),
             last=np.array([row["last"] for row in each], bool),
             episodes=episodes,
-            tasks=tuple(tasks),
-            trained=tuple(column[task] for task in (tasks if stages is None else stages)),
+            tasks=tuple(names),
+            trained=tuple(column[task] for task in (names if stages is None else stages)),
         )
 
     @property

@@ -1,1 +1,22 @@
 """What people look at: tables, plots, one HTML file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ..record import Run
+    from .summary import Given
+
+
+def write(runs: Sequence[Run], out: Path, references: Given = None, videos: Sequence[Path] = ()) -> Path:
+    """One self-contained HTML file about runs, at out; returns out.
+
+    references: for runs that have no joint or from-scratch runs beside them, for all or by algorithm.
+    videos: mp4 files; small ones are embedded, others linked. Raises RunError for runs that do not go together.
+    """
+    from .page import write  # draws: not needed by who only wants a table
+
+    return write(runs, out, references, videos)

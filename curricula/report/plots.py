@@ -1,0 +1,218 @@
+"""Pictures of runs: pure functions from groups of seeds to matplotlib figures."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import io
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Rectangle
+from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+from .. import statistics
+from .summary import Group
+from .words import short_names
+
+COLOURS = ("#2f6690", "#c8553d", "#588157", "#8367a8", "#bc8a2c", "#3a9188", "#b0578d", "#6b705c")
+INK, FAINT, GRID = "#23303b", "#74808a", "#dde3e8"
+HEAT = LinearSegmentedColormap.from_list("ludus", ["#f7f9fb", "#bcd3e3", "#6b9dbf", "#2f6690", "#173a57"])
+STYLE: Any = {
+    "font.family": "sans-serif",
+    "font.sans-serif": ["Helvetica", "Arial", "Liberation Sans", "DejaVu Sans"],
+    "font.size": 9,
+    "text.color": INK,
+    "axes.edgecolor": GRID,
+    "axes.labelcolor": FAINT,
+    "axes.labelsize": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "xtick.color": FAINT,
+    "ytick.color": FAINT,
+    "xtick.major.size": 0,
+    "ytick.major.size": 0,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "ludus",
+    "text.parse_math": False,  # a name with dollars is a name
+    "text.usetex": False,
+}
+Drawing = Callable[..., Figure]
+
+
+@contextlib.contextmanager
+def _style() -> Iterator[None]:
+    """Our style, whatever the user's matplotlibrc says; afterwards theirs again."""
+    with matplotlib.rc_context():
+        matplotlib.rcdefaults()
+        matplotlib.rcParams.update(STYLE)
+        yield
+
+
+def styled(draw: Drawing) -> Drawing:
+    @functools.wraps(draw)
+    def drawn(*args: Any, **named: Any) -> Figure:
+        with _style():
+            return draw(*args, **named)
+
+    return drawn
+
+
+def svg(figure: Figure) -> bytes:
+    """The figure as SVG: the same bytes for the same figure."""
+    out = io.BytesIO()
+    with _style(), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph")  # a name in a script that the font lacks
+        figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None})
+    return out.getvalue()
+
+
+@styled
+def timeline(group: Group) -> Figure:
+    """Success of every task over the life, a row each; the stages shaded, a task's own stage in its colour."""
+    tasks, names = group.tasks, short_names(group.tasks)
+    figure = Figure(figsize=(5.4, 0.5 + 0.82 * max(len(tasks), 1)), layout="constrained")
+    rows = figure.subplots(max(len(tasks), 1), 1, sharex=True, squeeze=False)[:, 0]
+    end = max([1, *(int(scores.step.max()) for scores in group.scores if len(scores.step))])
+    for column, (task, axes) in enumerate(zip(tasks, rows, strict=True)):
+        _shade(axes, group, column, end)
+        _curves(axes, group, column)
+        axes.set(xlim=(0, end), ylim=(-0.04, 1.08), yticks=(0, 1))
+        axes.set_ylabel(_clip(names[task], 16), rotation=0, ha="right", va="center", color=_colour(column), labelpad=4)
+    rows[-1].xaxis.set_major_locator(MaxNLocator(5, integer=True))
+    rows[-1].xaxis.set_major_formatter(FuncFormatter(lambda value, _: _steps(value)))
+    rows[-1].set_xlabel("environment steps")
+    return figure
+
+
+def _shade(axes: Axes, group: Group, column: int, end: int) -> None:
+    for stage, (start, stop) in enumerate(_spans(group, end)):
+        own = group.scores[0].trained[stage] == column if group.scores[0].trained else True
+        colour, alpha = (_colour(column), 0.16) if own else ("#8896a3", 0.10 if stage % 2 else 0.04)
+        axes.axvspan(start, stop, color=colour, alpha=alpha, lw=0)
+
+
+def _spans(group: Group, end: int) -> list[tuple[int, int]]:
+    """Steps from and to which every stage went, in the seed that got furthest."""
+    scores = max((s for s in group.scores), key=lambda s: s.step.max() if len(s.step) else 0)
+    stops = [int(scores.step[scores.stage == stage].max()) for stage in sorted(set(scores.stage[scores.stage >= 0]))]
+    return list(zip([0, *stops[:-1]], stops, strict=False)) or [(0, end)]
+
+
+def _curves(axes: Axes, group: Group, column: int) -> None:
+    """One line per seed, thin; their mean, strong, where all were tried at the same steps."""
+    colour = _colour(column)
+    lines = [_known(scores.step, scores.score[:, column]) for scores in group.scores]
+    single = len(lines) == 1
+    for steps, values in lines:
+        mark = "o" if len(steps) < 3 else ""
+        axes.plot(steps, values, color=colour, lw=1.6 if single else 0.6, alpha=1 if single else 0.4, marker=mark, ms=3)
+    if not single and all(np.array_equal(steps, lines[0][0]) for steps, _ in lines):
+        axes.plot(lines[0][0], np.mean([values for _, values in lines], axis=0), color=colour, lw=1.8)
+
+
+def _known(steps: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    known = np.isfinite(values)
+    return steps[known], values[known]
+
+
+@styled
+def matrix(group: Group) -> Figure:
+    """R[j, i] as a heat map: a row after every stage, a column for every task; a stage's own task is outlined."""
+    values, names = group.matrix, [short_names(group.tasks)[task] for task in group.tasks]
+    trained = group.scores[0].trained
+    after = [f"after {_clip(names[column], 14)}" for column in trained] or ["after all at once"]
+    figure = Figure(figsize=(1.6 + 0.78 * len(names), 0.75 + 0.46 * len(values)), layout="constrained")
+    axes = figure.subplots()
+    axes.imshow(values, cmap=HEAT, vmin=0, vmax=1, aspect="auto")
+    axes.set_xticks(range(len(names)), [_clip(name, 12) for name in names], color=INK)
+    axes.set_yticks(range(len(values)), ["untrained", *after], color=INK)
+    axes.xaxis.tick_top()
+    if max(map(len, names), default=0) > 9:
+        axes.tick_params(axis="x", rotation=30)
+    axes.spines[:].set_visible(False)
+    for (row, column), value in np.ndenumerate(values):
+        _number(axes, row, column, value)
+    for row, column in enumerate(trained, start=1):
+        axes.add_patch(Rectangle((column - 0.47, row - 0.45), 0.94, 0.9, fill=False, ec=INK, lw=1.4))
+    return figure
+
+
+def _number(axes: Axes, row: int, column: int, value: float) -> None:
+    if np.isfinite(value):
+        colour = "white" if value > 0.55 else INK
+        axes.text(column, row, f"{value:.2f}", ha="center", va="center", color=colour)
+    else:
+        axes.text(column, row, "–", ha="center", va="center", color=FAINT)
+
+
+@styled
+def tradeoff(groups: Sequence[Group]) -> Figure:
+    """What each method learnt against what it lost of it: mean over the earlier tasks, a dot a seed."""
+    figure = Figure(figsize=(5.4, 3.7), layout="constrained")
+    axes = figure.subplots()
+    axes.fill_between([0, 1], [0, 1], [1, 1], color="#8896a3", alpha=0.12, lw=0)
+    axes.plot([0, 1], [0, 1], color=FAINT, lw=0.8, ls=(0, (4, 3)))
+    along = {"rotation": 45, "transform_rotates_text": True, "rotation_mode": "anchor"}
+    axes.text(0.5, 0.51, "all of it lost", ha="center", va="bottom", color=FAINT, fontsize=8, **along)
+    axes.axhline(0, color=FAINT, lw=0.8)
+    lowest = 0.0
+    for i, group in enumerate(groups):
+        learned, lost = _learned_and_lost(group)
+        axes.plot(learned, lost, "o", color=_colour(i), ms=4, alpha=0.45, mew=0, clip_on=False)
+        axes.plot(learned.mean(), lost.mean(), "o", color=_colour(i), ms=9, mec="white", mew=1, clip_on=False)
+        lowest = min([lowest, *lost[np.isfinite(lost)]])
+    axes.set(xlim=(0, 1), ylim=(lowest - 0.05, 1), xlabel="learnt in the own stage", ylabel="lost of it at the end")
+    axes.grid(color=GRID, lw=0.6)
+    axes.set_axisbelow(True)
+    _legend(figure, groups)
+    return figure
+
+
+def _learned_and_lost(group: Group) -> tuple[np.ndarray, np.ndarray]:
+    learned = np.array([scores.learned[:-1].mean() for scores in group.scores])
+    lost = np.array([(scores.learned - scores.square[-1])[:-1].mean() for scores in group.scores])
+    return learned, lost
+
+
+@styled
+def profiles(groups: Sequence[Group]) -> Figure:
+    """Share of all seeds and tasks that end with at least a given success."""
+    figure = Figure(figsize=(5.4, 3.7), layout="constrained")
+    axes = figure.subplots()
+    thresholds = np.linspace(0, 1, 101)
+    for i, group in enumerate(groups):
+        axes.step(thresholds, statistics.profile(group.final, thresholds), color=_colour(i), lw=1.8, where="pre")
+    axes.set(xlim=(0, 1), ylim=(0, 1.03), xlabel="success at the end", ylabel="share of seeds and tasks that reach it")
+    axes.grid(color=GRID, lw=0.6)
+    _legend(figure, groups)
+    return figure
+
+
+def _legend(figure: Figure, groups: Sequence[Group]) -> None:
+    handles = [
+        Line2D([], [], color=_colour(i), marker="o", ls="", label=" " + _clip(group.name, 28))
+        for i, group in enumerate(groups)
+    ]
+    figure.legend(handles=handles, loc="outside lower left", frameon=False, ncols=3, handletextpad=0.1, columnspacing=1)
+
+
+def _colour(i: int) -> str:
+    return COLOURS[i % len(COLOURS)]
+
+
+def _clip(text: str, width: int) -> str:
+    return text if len(text) <= width else text[: width - 1] + "…"
+
+
+def _steps(value: float) -> str:
+    if value >= 1e6:
+        return f"{value / 1e6:g} M"
+    return f"{value / 1e3:g} k" if value >= 1e3 else f"{value:g}"

@@ -1,0 +1,154 @@
+"""Runs put in order for people: studies of one curriculum, in them groups of seeds."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from .. import metrics, statistics
+from ..metrics import References, Scores
+from ..record import Run, RunError
+from ..statistics import Interval
+
+Given = References | Mapping[str, References] | None  # for every algorithm, or by algorithm
+
+
+@dataclass(frozen=True)
+class Group:
+    """The seeds of one method. name: its label, made unique within the study."""
+
+    name: str
+    runs: tuple[Run, ...]
+    references: References
+
+    @property
+    def regime(self) -> str:
+        return self.runs[0].regime
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        return self.runs[0].settings
+
+    @property
+    def scores(self) -> list[Scores]:
+        return [run.scores for run in self.runs]
+
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        return self.scores[0].tasks
+
+    def values(self, metric: str) -> list[metrics.Value]:
+        """One value per seed."""
+        return [metrics.measure(metric, scores, self.references) for scores in self.scores]
+
+    def interval(self, metric: str) -> Interval:
+        """Mean over seeds; what belongs to one seed is drawn together."""
+        return statistics.interval([value for value, _ in self.values(metric)])
+
+    def final_iqm(self) -> Interval:
+        """Interquartile mean over seeds and tasks of the score at the end, drawn within tasks."""
+        return statistics.interval(self.final, statistics.iqm)
+
+    @cached_property
+    def final(self) -> np.ndarray:
+        """(seeds, tasks) scores at the end, over the last evaluations."""
+        return np.array([scores.point(scores.final) for scores in self.scores])
+
+    @cached_property
+    def matrix(self) -> np.ndarray:
+        """(1 + S, N) mean success matrix over seeds; its first row is the untrained agent's."""
+        return np.mean([np.vstack([scores.at_end(-1), scores.matrix]) for scores in self.scores], axis=0)
+
+    @cached_property
+    def unlearnt(self) -> dict[str, int]:
+        """Task -> number of seeds that did not learn it in its own stage."""
+        return dict(Counter(task for scores in self.scores for task in set(metrics.unlearnt(scores))))
+
+    @property
+    def unfinished(self) -> int:
+        return sum(not scores.complete for scores in self.scores)
+
+    def notes(self, metric: str) -> list[str]:
+        return list(dict.fromkeys(note for _, note in self.values(metric) if note))
+
+
+@dataclass(frozen=True)
+class Study:
+    """Runs of one curriculum at one size, which may stand in one table."""
+
+    name: str
+    tier: str
+    groups: tuple[Group, ...]
+
+    @property
+    def sequences(self) -> tuple[Group, ...]:
+        return tuple(group for group in self.groups if group.regime == "sequence")
+
+
+def studies(runs: Sequence[Run], given: Given = None) -> list[Study]:
+    """Runs by curriculum and size, then by what shapes them. Raises RunError for none, or one seed twice."""
+    if not runs:
+        raise RunError("no runs to report on")
+    found: dict[tuple, list[Run]] = {}
+    for run in runs:
+        found.setdefault((run.curriculum, plain(run.settings.get("tier")), _plan(run)), []).append(run)
+    return [Study(name, tier, _groups(members, given)) for (name, tier, _), members in found.items()]
+
+
+def _plan(run: Run) -> tuple[str, ...]:
+    stages = run.settings["curriculum"].get("stages")
+    return tuple(map(str, stages)) if isinstance(stages, list) else run.scores.tasks
+
+
+def _groups(runs: list[Run], given: Given) -> tuple[Group, ...]:
+    found: dict[tuple[str, str, str], list[Run]] = {}
+    for run in runs:
+        key = run.label, plain(run.settings.get("input")), plain(run.settings.get("hash"))
+        for other in found.setdefault(key, []):
+            if other.seed == run.seed:
+                raise RunError(f"{run.folder}: the same seed of {run.label} as {other.folder}; leave one of them out")
+        found[key].append(run)
+    names = _names(list(found))
+    return tuple(
+        Group(names[key], tuple(sorted(members, key=lambda run: run.seed)), references_for(members[0], runs, given))
+        for key, members in found.items()
+    )
+
+
+def _names(keys: list[tuple[str, str, str]]) -> dict[tuple[str, str, str], str]:
+    """The label; with input, then hash, where one label stands for several."""
+    labels, inputs = Counter(key[0] for key in keys), Counter(key[:2] for key in keys)
+    names = {}
+    for label, input, hash in keys:
+        parts = [label] + [input] * (labels[label] > 1) + [hash[:6]] * (inputs[label, input] > 1)
+        names[label, input, hash] = " · ".join(parts)
+    return names
+
+
+def references_for(run: Run, runs: Sequence[Run], given: Given = None) -> References:
+    """Joint and from-scratch runs of the same algorithm and input among runs; where there are none, those given."""
+    algorithm = run.settings["algorithm"]
+    shipped = (given.get(algorithm) if isinstance(given, Mapping) else given) or metrics.NONE
+    alike = [
+        other
+        for other in runs
+        if (other.settings["algorithm"], other.settings.get("input")) == (algorithm, run.settings.get("input"))
+    ]
+    joint = [other.scores for other in alike if other.regime == "joint"]
+    scratch = [other.scores for other in alike if other.regime == "scratch"]
+    here = "runs of this report"
+    labels = [here] * bool(joint or scratch)
+    if (shipped.joint and not joint) or (shipped.scratch and not scratch):
+        labels.append(shipped.label)
+    return References(joint or shipped.joint, scratch or shipped.scratch, "; ".join(labels) or "none")
+
+
+def plain(value: Any) -> str:
+    """A foreign value fit for one line: nothing unprintable, at most 200 characters."""
+    text = "" if value is None else str(value)
+    return "".join(c if c.isprintable() else "�" for c in text)[:200]

@@ -1,0 +1,170 @@
+"""What is said about runs: headings, numbers with their intervals, sentences, footnotes."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .. import metrics, statistics
+from ..statistics import Interval
+from .summary import Group, Study, plain
+
+
+class Column(NamedTuple):
+    metric: str
+    heading: str
+
+
+COLUMNS = (
+    Column("bars.learning", "learnt"),
+    Column("bars.forgetting", "lost again"),
+    Column("average_performance", "at the end"),
+    Column("forgetting", "forgetting"),
+    Column("forward_transfer", "forward transfer"),
+    Column("share_of_joint", "share of joint"),
+)
+
+
+class Cell(NamedTuple):
+    """What a table says: the number, its interval, and a remark ("" where there is none)."""
+
+    text: str
+    range: str = ""
+    remark: str = ""
+
+
+def cell(group: Group, metric: str) -> Cell:
+    """One number of one method. Learning carries a mark for every stage that was not learnt."""
+    found = group.interval(metric)
+    if not np.isfinite(found.estimate):
+        notes = group.notes(metric)
+        return Cell("—", "", _missing(group, metric, found, notes))
+    text, span = number(found.estimate), span_of(found)
+    if metric == "bars.learning" and group.unlearnt:
+        return Cell(text, span, f"not learnt: {unlearnt(group)}")
+    return Cell(text, span)
+
+
+def _missing(group: Group, metric: str, found: Interval, notes: list[str]) -> str:
+    if group.regime == "joint" and metric != "share_of_joint":
+        return "no stages"
+    if group.regime == "scratch":
+        return "each task alone"
+    some = f" ({found.note})" if len(group.runs) > 1 else ""
+    return (notes[-1] if notes else "missing") + some
+
+
+def unlearnt(group: Group) -> str:
+    """'Lift (2 of 5 seeds), Push': which tasks were not learnt in their own stage."""
+    names, seeds = short_names(group.tasks), len(group.runs)
+    return ", ".join(
+        names[task] + (f" ({count} of {seeds} seeds)" if seeds > 1 else "") for task, count in group.unlearnt.items()
+    )
+
+
+def headline(study: Study) -> list[str]:
+    """Each method's life in a sentence."""
+    return [f"{group.name} {_story(group)}." for group in study.groups]
+
+
+def _story(group: Group) -> str:
+    end = group.interval("average_performance").estimate
+    if group.unfinished:
+        return f"has not ended ({_seeds(group.unfinished)})"
+    if group.regime == "joint":
+        return f"trained on all tasks at once and ends at {number(end)} success: the upper reference"
+    learned = group.interval("bars.learning").estimate
+    if group.regime == "scratch":
+        return f"learnt each task alone, to {number(learned)} success"
+    what = f"learnt all {len(group.scores[0].trained)} tasks" if not group.unlearnt else _partly(group)
+    if len(group.scores[0].trained) < 2:
+        return f"{what} and ends at {number(end)}"
+    return f"{what}, {_lost(group)}, and ends at {number(end)} success"
+
+
+def _partly(group: Group) -> str:
+    return f"did not learn {unlearnt(group)}"
+
+
+def _lost(group: Group) -> str:
+    lost = group.interval("bars.forgetting")
+    if not np.isfinite(lost.estimate):
+        return "so that its forgetting cannot be told"
+    if lost.estimate < 0.005:
+        return "lost nothing of it afterwards"
+    return f"lost {number(lost.estimate)} of the success on what it had learnt"
+
+
+def reading(study: Study) -> list[tuple[str, str]]:
+    """What must be said beside every number: (about, words)."""
+    shown = study.sequences or study.groups
+    first = shown[0]
+    episodes = sorted({int(n) for group in study.groups for s in group.scores for n in s.episodes[s.last].ravel() if n})
+    points = "; ".join(dict.fromkeys(note for group in shown for note in group.notes("average_performance")))
+    seeds = "; ".join(f"{group.name}: {_seeds(len(group.runs))}" for group in study.groups)
+    joint, scratch = len(first.references.joint), len(first.references.scratch)
+    return [
+        (
+            "learnt",
+            "success on a stage's own task at the end of the stage (R[i,i]), mean over stages. A stage counts as "
+            f"learnt from {metrics.LEARNT:g}; one that was not can forget nothing, so it is marked.",
+        ),
+        (
+            "lost again",
+            "R[i,i] − R[N,i], mean over the earlier tasks that were learnt; the last task does not count. "
+            f"Single evaluations of {' or '.join(map(str, episodes)) or 'no'} episodes at the ends of stages.",
+        ),
+        ("at the end", f"average performance; {points or 'no points'}. All tasks count."),
+        ("forgetting", "(1/N) Σ p_i(end of stage i) − p_i(end), at the same points; the last task counts, with 0."),
+        (
+            "forward transfer",
+            "(AUC − AUC of learning the task alone) ÷ (1 − that AUC), over the task's own stage: "
+            "trapezoid between evaluations, the first score held back to the start.",
+        ),
+        ("references", f"{first.references.label}; joint: {_seeds(joint)}, from scratch: {_seeds(scratch)}."),
+        (
+            "seeds",
+            f"{seeds}. Mean over seeds; in brackets the 95 % bootstrap interval "
+            f"({statistics.RESAMPLES} resamples of whole seeds). One seed gives no interval.",
+        ),
+        ("policy", "deterministic in evaluations; one head for all tasks."),
+        ("input", ", ".join(dict.fromkeys(plain(group.settings.get("input")) for group in study.groups)) + "."),
+        ("reset at a boundary", resets(first.settings) + "."),
+    ]
+
+
+def resets(settings: Mapping[str, Any]) -> str:
+    """What the curriculum starts afresh as a stage begins."""
+    stages = settings["curriculum"].get("stages")
+    found = [stage.get("resets") for stage in stages if isinstance(stage, dict)] if isinstance(stages, list) else []
+    each = [each for each in found if isinstance(each, dict)]
+    if not each or len(each) < len(found):
+        return "not stated in run.json"
+    if any(found != each[0] for found in each):
+        return "differs by stage, see the settings"
+    names = [plain(name) for name, reset in each[0].items() if reset]
+    kept = [plain(name) for name, reset in each[0].items() if not reset]
+    return f"{', '.join(names) or 'nothing'}" + (f"; kept: {', '.join(kept)}" if kept else "")
+
+
+def number(value: float) -> str:
+    return "—" if not np.isfinite(value) else f"{value + 0.0:.2f}".replace("-0.00", "0.00").replace("-", "−")
+
+
+def span_of(found: Interval) -> str:
+    return "" if found.low is None or found.high is None else f"[{number(found.low)}, {number(found.high)}]"
+
+
+def short_names(tasks: Sequence[str]) -> dict[str, str]:
+    """'ludus/Reach-v0' -> 'Reach', where that stays unique."""
+    short = {task: re.sub(r"-v\d+$", "", task.rpartition("/")[2])[:32] or task[:32] for task in tasks}
+    counts = Counter(short.values())
+    return {task: name if counts[name] == 1 else task for task, name in short.items()}
+
+
+def _seeds(count: int) -> str:
+    return "1 seed" if count == 1 else f"{count} seeds"

@@ -1,0 +1,245 @@
+"""Reports: learning beside forgetting, nothing from outside, names that stay names; tables that say the same."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from ludus.curricula import report
+from ludus.curricula.metrics import References
+from ludus.curricula.record import Record, RunError, read_run
+from ludus.curricula.report import plots, tables
+from ludus.curricula.report.summary import studies
+from ludus.curricula.report.words import headline, reading
+
+TASKS = ("ludus/Reach-v0", "ludus/Push-v0", "ludus/Lift-v0")
+HOSTILE = "<script>alert(1)</script>"
+KEPT = {"finetune": 0.1, "replay": 0.97, "joint": 1.0, "scratch": 1.0}
+
+
+def life(method: str, seed: int, tasks=TASKS, points=6, peak=0.98):
+    """Rows of a made-up life: every stage learns its task; the earlier ones keep a share of theirs."""
+    random = np.random.default_rng([seed, len(method)])
+    joint, scratch = method == "joint", method == "scratch"
+    stages = [tuple(range(len(tasks)))] if joint else [(i,) for i in range(len(tasks))]
+    score, rows = np.zeros(len(tasks)), []
+    grid = [(-1, 0, False)] + [(s, p + 1, p == points - 1) for s in range(len(stages)) for p in range(points)]
+    for evaluation, (stage, point, last) in enumerate(grid):
+        if stage >= 0:
+            earlier = [i for i in range(len(tasks)) if i < stages[stage][0]]
+            score[earlier] *= KEPT[method] ** (1 / points)
+            score[list(stages[stage])] = peak * (1 - np.exp(-4.5 * point / points)) / (1 - np.exp(-4.5))
+        noise = score + (score > 0.02) * random.normal(0, 0.01, len(tasks))
+        size = 10_000 * (len(tasks) if joint else 1)
+        for i in [stage] if scratch and stage >= 0 else range(len(tasks)):
+            rows.append({
+                "evaluation": evaluation, "stage": stage, "task": tasks[i], "index": i,
+                "step": max(stage, 0) * size + size * point // points, "stage_step": size * point // points,
+                "last": last, "episodes": 100 if last else 20, "success": float(np.clip(noise[i], 0, 1)),
+                "return": 1.0, "length": 50.0, "diverged": 0, "agents": {"arm": float(np.clip(noise[i], 0, 1))},
+            })  # fmt: skip
+    return rows
+
+
+def make(folder: Path, method="finetune", seed=0, rows=None, costs=None, tasks=TASKS, **settings):
+    """A run folder, read."""
+    folder.mkdir(parents=True)
+    resets = {"optimizer": True, "buffer": True, "exploration": False}
+    stages = [{"task": task, "steps": 10_000, "settings": {}, "resets": resets} for task in tasks]
+    about = {
+        "format": 1, "suite": "0.1.0", "curriculum": {"name": "first-steps", "stages": stages}, "algorithm": "ppo",
+        "settings": {"rows": 64}, "methods": [{"name": method, "settings": {}}] if method == "replay" else [],
+        "regime": method if method in ("joint", "scratch") else "sequence", "label": f"{method}@ppo",
+        "input": "instructed", "instructor": "fixed", "tier": "small", "seed": seed, "device": "cpu",
+        "hash": f"{len(method):064x}", "versions": {"python": "3.11.9", "torch": "2.13.0"}, "command": "ludus run",
+    }  # fmt: skip
+    (folder / "run.json").write_text(json.dumps(about | settings))
+    Record(folder / "evaluations.jsonl").write(*(life(method, seed, tasks) if rows is None else rows))
+    paid = {"steps": 30_000, "seconds": 123.4, "parameters": 9000, "memory_kept_bytes": 3 * 2**20}
+    (folder / "costs.json").write_text(json.dumps(paid if costs is None else costs))
+    return read_run(folder)
+
+
+@pytest.fixture(scope="module")
+def bench(tmp_path_factory):
+    root = tmp_path_factory.mktemp("runs")
+    return [make(root / f"{m}-{s}", m, s) for m in ("finetune", "replay", "joint", "scratch") for s in range(3)]
+
+
+@pytest.fixture(scope="module")
+def page(bench, tmp_path_factory):
+    out = tmp_path_factory.mktemp("report") / "report.html"
+    assert report.write(bench, out) == out
+    return out.read_text()
+
+
+def told(renderable) -> str:
+    console = Console(width=220, record=True, file=open("/dev/null", "w"))  # noqa: SIM115
+    console.print(renderable)
+    return console.export_text()
+
+
+def test_the_report_says_in_words_what_was_learnt_and_what_was_lost(page):
+    assert re.search(r"finetune@ppo learnt all 3 tasks, lost 0\.9\d of the success on what it had learnt", page)
+    assert re.search(r"replay@ppo learnt all 3 tasks, lost 0\.0\d of the success", page)
+    assert "joint@ppo trained on all tasks at once" in page
+
+
+def test_learning_stands_beside_forgetting_with_intervals(page):
+    head = re.search(r"<thead><tr><th>method</th>(.*?)</thead>", page)
+    assert head and re.findall(r"<th>(.*?)</th>", head[1])[:3] == ["seeds", "learnt", "lost again"]
+    row = re.search(r"<th>finetune@ppo.*?</tr>", page, re.S)
+    assert row and len(re.findall(r"\[−?\d\.\d\d, −?\d\.\d\d\]", row[0])) == 6
+
+
+def test_nothing_comes_from_outside(page):
+    sources = re.findall(r"""(?:src|href|url|action)\s*[=(]\s*["']?([^"'>)\s]+)""", page)
+    assert sources and all(source.startswith(("data:", "#")) for source in sources)
+    assert "http://" not in page and "https://" not in page and "<script" not in page
+    assert "default-src 'none'" in page
+
+
+def test_every_number_is_explained(page):
+    for about in ("learnt", "lost again", "forward transfer", "references", "seeds", "policy", "input", "reset at a"):
+        assert f"<dt>{about}" in page
+    assert "runs of this report; joint: 3 seeds, from scratch: 3 seeds" in page
+    assert "optimizer, buffer; kept: exploration" in page
+    assert "mean of the last 5 evaluations" in page and "100 episodes" in page
+
+
+def test_settings_costs_and_versions_are_shown(page):
+    assert "2.13.0" in page and "peak memory" not in page
+    assert "3 MiB" in page and "30\u202f000" in page
+    assert page.count("<img") == 4 + 3 + 2
+
+
+def test_the_same_runs_give_the_same_bytes(bench, tmp_path):
+    first, second = (report.write(bench[:2], tmp_path / name).read_bytes() for name in ("a.html", "b.html"))
+    assert first == second
+
+
+def test_hostile_names_stay_text(tmp_path):
+    tasks = (f"x/{HOSTILE}$\\frac", "_hidden[red]|`a`", "ludus/任务-v0")
+    run = make(
+        tmp_path / "run", tasks=tasks, label=f"{HOSTILE}[/]|", tier=HOSTILE, input=HOSTILE, settings={HOSTILE: HOSTILE},
+        versions={HOSTILE: HOSTILE}, costs={HOSTILE: 1, "seconds": HOSTILE}, hash=HOSTILE, command=HOSTILE,
+    )  # fmt: skip
+    video = tmp_path / f"{HOSTILE.replace('/', '')}.mp4"
+    video.write_bytes(b"no film")
+    page = report.write([run], tmp_path / "report.html", videos=[video]).read_text()
+    assert "<script" not in page and "&lt;script&gt;" in page
+    assert HOSTILE in told(tables.comparison([run])) and HOSTILE in told(tables.closing(run)).replace("\n", "")
+    assert "<script" not in tables.markdown([run]) and "[/]\\| |" in tables.markdown([run])
+
+
+def test_an_unlearnt_stage_is_marked_everywhere(tmp_path):
+    rows = life("finetune", 0)
+    for row in rows:
+        row["success"] *= 0.5 if row["index"] == 1 else 1
+    run = make(tmp_path / "run", rows=rows)
+    page = report.write([run], tmp_path / "report.html").read_text()
+    assert '<small class="warn">not learnt: Push</small>' in page and "did not learn Push" in page
+    assert "not learnt: Push" in told(tables.comparison([run]))
+    assert re.search(r"Push  not learnt", told(tables.closing(run)))
+    assert "not learnt: Push" in tables.markdown([run])
+
+
+def test_a_run_that_learnt_nothing_claims_no_calm(tmp_path):
+    run = make(tmp_path / "run", rows=[row | {"success": 0.0} for row in life("finetune", 0)])
+    study = studies([run])[0]
+    assert "its forgetting cannot be told" in headline(study)[0]
+    assert "| — |" in tables.markdown([run])
+
+
+@pytest.mark.parametrize("method", ["finetune", "joint", "scratch"])
+@pytest.mark.parametrize("evaluations", [0, 1, 4, 6])
+def test_a_run_that_has_not_ended_has_no_final_numbers(tmp_path, method, evaluations):
+    rows = [row for row in life(method, 0) if row["evaluation"] < evaluations]
+    run = make(tmp_path / "run", method, rows=rows)
+    page = report.write([run], tmp_path / "report.html").read_text()
+    assert "not ended" in page and "has not ended (1 seed)" in page
+    assert tables.markdown([run]).splitlines()[2].endswith("| 1 | — | — | — | — | — | — |")
+    told(tables.closing(run))
+
+
+def test_one_seed_says_that_it_has_no_interval(bench):
+    text = told(tables.comparison(bench[:1]))
+    assert "one seed: no interval" in text and "[0" not in text
+    assert "one seed: no interval" not in told(tables.comparison(bench))
+    assert "one seed: no interval" in told(tables.closing(bench[0]))
+
+
+def test_shipped_references_are_named_and_runs_of_the_report_come_first(bench):
+    alone, joint, scratch = bench[:3], bench[6:9], bench[9:]
+    given = References([run.scores for run in joint], [run.scores for run in scratch], "shipped records, hash 1f3a")
+    assert "shipped records, hash 1f3a" in told(tables.comparison(alone, given))
+    assert "shipped" not in told(tables.comparison(bench, given))
+    with_them, without = tables.markdown(alone, {"ppo": given}), tables.markdown(alone, {"sac": given})
+    assert with_them.splitlines()[2] == tables.markdown(bench).splitlines()[2]
+    assert "| — | — |" in without
+    both = told(tables.comparison(bench[:9], given))
+    assert "runs of this report; shipped records" in both
+
+
+def test_references_are_of_the_same_algorithm_and_input(tmp_path, bench):
+    other = make(tmp_path / "a", algorithm="sac", label="finetune@sac")
+    blind = make(tmp_path / "b", input="blind")
+    for line in tables.markdown([other, blind, *bench[6:]]).splitlines()[2:4]:
+        assert line.endswith("| — | — |"), line
+
+
+def test_one_label_with_two_settings_is_two_rows(tmp_path, bench):
+    longer = make(tmp_path / "a", hash="b" * 64)
+    assert [group.name for group in studies([bench[0], longer])[0].groups] == [
+        "finetune@ppo · instructed · 000000",
+        "finetune@ppo · instructed · bbbbbb",
+    ]
+
+
+def test_the_same_seed_twice_is_refused(bench, tmp_path):
+    with pytest.raises(RunError, match="the same seed of finetune@ppo"):
+        report.write([bench[0], bench[0]], tmp_path / "report.html")
+    with pytest.raises(RunError, match="no runs"):
+        report.write([], tmp_path / "report.html")
+
+
+def test_curricula_and_sizes_do_not_share_a_table(tmp_path, bench):
+    assert len(studies([bench[0], make(tmp_path / "a", tier="full"), make(tmp_path / "b", tasks=TASKS[:2])])) == 3
+
+
+def test_small_videos_are_embedded_and_large_ones_linked(bench, tmp_path):
+    small, large = tmp_path / "small.mp4", tmp_path / "videos" / "large one.mp4"
+    large.parent.mkdir()
+    small.write_bytes(b"film")
+    with open(large, "wb") as file:
+        file.truncate(5 * 2**20)
+    page = report.write(bench[:1], tmp_path / "report.html", videos=[small, large]).read_text()
+    assert 'src="data:video/mp4;base64,ZmlsbQ=="' in page and 'href="videos/large%20one.mp4"' in page
+    with pytest.raises(RunError, match=r"\.mp4"):
+        report.write(bench[:1], tmp_path / "report.html", videos=[tmp_path / "run.json"])
+
+
+def test_pictures_draw_what_the_record_says(bench):
+    group = studies(bench)[0].groups[0]
+    axes = plots.matrix(group).axes[0]
+    drawn = np.array([float(text.get_text()) for text in axes.texts]).reshape(4, 3)
+    assert np.allclose(drawn, np.mean([np.vstack([s.at_end(-1), s.matrix]) for s in group.scores], axis=0), atol=0.005)
+    rows = plots.timeline(group).axes
+    assert len(rows) == 3 and rows[1].lines[-1].get_ydata()[0] == 0.0
+    assert np.allclose(rows[1].lines[-1].get_ydata(), np.mean([s.score[:, 1] for s in group.scores], axis=0))
+
+
+def test_the_markdown_table_is_the_readmes(bench):
+    lines = tables.markdown(bench).splitlines()
+    assert lines[0].startswith("| method | seeds | learnt | lost again |")
+    assert len(lines) == 6 and all(line.count("|") == 9 for line in lines)
+    assert "| 3 |" in lines[2]
+
+
+def test_reading_names_the_regime_of_the_references(bench):
+    assert dict(reading(studies(bench[:3])[0]))["references"] == "none; joint: 0 seeds, from scratch: 0 seeds."
