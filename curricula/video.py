@@ -19,6 +19,7 @@ from .record import Run, RunError, inside, read_run
 
 Act = Callable[[np.ndarray], np.ndarray]  # observations (agents, width) -> actions (agents, width)
 GREEN, RED, CALM = (76, 160, 96), (196, 72, 64), (224, 222, 214)
+SHAPING = ("policy_kwargs", "use_sde")  # the settings of an algorithm that shape its network
 MAX_WEIGHTS = 256 * 2**20  # bytes of a stage's policy
 PAUSE = 0.8  # seconds an ended episode stays on the screen
 
@@ -208,7 +209,8 @@ def load(run: Run, stage: int, task: str) -> tuple[World, Act]:
         raise RunError(f"{path}: larger than the {MAX_WEIGHTS} bytes that are read")
     try:
         weights = read(path.read_bytes())
-        return world, load_policy(run.settings["algorithm"], run.settings["settings"], weights, Sb3View(world))
+        settings = {k: v for k, v in run.settings["settings"].items() if k in SHAPING}
+        return world, load_policy(run.settings["algorithm"], settings, weights, Sb3View(world))
     except (SafetensorError, RuntimeError, TypeError, KeyError) as error:
         raise RunError(f"{path}: not this run's policy: {' '.join(str(error).split())[:160]}") from None
 
@@ -332,7 +334,7 @@ def _trained(run: Run, stage: int) -> str:
 def _score(run: Run, stage: int, task: str) -> str:
     """The score in the record beside the name, so that one episode is not taken for the whole."""
     found = [r for r in run.rows if r["last"] and r["stage"] == stage and r["task"] == task]
-    return f" · success {found[0]['success']:.0%} of {found[0]['episodes']}" if found else ""
+    return f" · success {found[0]['success']:.0%} in {found[0]['episodes']} episodes" if found else ""
 
 
 def command(
