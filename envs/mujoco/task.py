@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import mujoco
 import numpy as np
@@ -11,6 +11,7 @@ from mujoco.batch import Batch
 
 from ..core import Arrays
 from ..instructions import Instruction, Skill
+from ..registry import nearest
 from ..streams import Draws
 
 
@@ -24,7 +25,10 @@ class Entry(NamedTuple):
 
 
 class Task:
-    """Override what is below. Every array has one row per copy; draw randomness from `draw` alone."""
+    """Override what is below. Every array has one row per copy; draw randomness from `draw` alone.
+
+    Settings replace numbers of the class, as in horizon=100; ValueError for a name that is none of them.
+    """
 
     agents: Mapping[str, str]  # agent -> prefix of its actuators
     groups: Mapping[str, tuple[str, ...]] | None = None  # None: all agents in one group
@@ -33,8 +37,18 @@ class Task:
     skills: tuple[Skill, ...]
     goal: Instruction
     horizon: int = 50  # control steps
-    substeps: int = 8  # physics steps per control step
+    substeps: int = 5  # physics steps per control step
     camera: str = "front"
+
+    def __init__(self, **settings: Any):
+        names = [n for n in dir(self) if isinstance(getattr(self, n), (int, float, str)) and not n.startswith("_")]
+        for name, value in settings.items():
+            if name not in names:
+                raise nearest(name, names, f"setting of {type(self).__name__}")
+            if type(value) is not type(getattr(self, name)):
+                kind = type(getattr(self, name)).__name__
+                raise ValueError(f"setting {name} of {type(self).__name__} must be {kind}, not {value!r}")
+            setattr(self, name, value)
 
     def scene(self) -> mujoco.MjSpec:
         """The scene, built once."""
@@ -49,8 +63,11 @@ class Task:
     def before_step(self) -> None:
         """Note what the functions below compare with; called before the physics of every step."""
 
+    def measure(self) -> None:
+        """Work out once what several functions below need; called whenever the simulations have changed."""
+
     def observe(self) -> Mapping[str, tuple[np.ndarray, ...]]:
-        """agent -> its observation in parts, (n, width) each, as its group's entries say."""
+        """agent -> its observation in parts, (n, width) each; side by side they are its group's entries."""
         raise NotImplementedError
 
     def reward(self) -> Arrays:

@@ -12,15 +12,15 @@ class Lift(Tabletop):
     goal = skills.lift()
 
     def reward(self):
-        reach = approach(dist(self.grip, self.cube), furthest=0.5, margin=0.06)
-        held = near(dist(self.grip, self.cube), margin=0.03) * np.clip(self.fingers.min(axis=1) / 0.02, 0, 1)
+        reach = approach(dist(self.grip, self.cube), furthest=0.5, margin=0.1)
+        held = near(dist(self.grip, self.cube), margin=0.04) * np.clip(self.fingers.min(axis=1) / 0.03, 0, 1)
         raised = np.clip((self.cube[:, 2] - self.edge / 2) / 0.12, 0, 1)
-        return {"arm": 0.25 * reach + 0.25 * held + 0.5 * raised}
+        return {"arm": 0.15 * reach + 0.15 * held + 0.7 * raised}
 
     def scripted(self):
         over = dist(self.grip[:, :2], self.cube[:, :2]) < 0.01
         around = over & (dist(self.grip, self.cube) < 0.02)
-        closed = around & (self.fingers[:, 0] > 0.015)
+        closed = around & (self.fingers.min(axis=1) > 0.025)
         target = self.cube.copy()
         target[~over, 2] = np.maximum(self.grip[~over, 2], 0.09)
         target[closed, 2] = 0.25
