@@ -78,13 +78,14 @@ class World(ABC):
         """Start new episodes in copies `ids` (n,) int and touch no others.
 
         seeds: one each; None, for one or for all, goes on with the copy's own stream.
-        Returns obs and info of all num_envs copies; zeros for agents that have ended in a copy that goes on.
+        Returns obs and info of all num_envs copies; the others observe what they observed before.
         """
 
     @abstractmethod
     def step(self, actions: Arrays) -> Step:
         """Advance every copy by actions: agent -> (num_envs, ...).
 
+        An agent that ended sees zeros, earns nothing and is not obeyed from the step after on.
         Raises ValueError, naming agent and copy, for a non-finite or misshapen action.
         """
 

@@ -43,18 +43,20 @@ class Walkers(World):
         self.streams = Streams(num_envs)
         self.place = np.zeros((num_envs, len(self.agents)))
         self.alive = np.zeros((num_envs, len(self.agents)), bool)
+        self.shown = np.zeros((num_envs, len(self.agents)), bool)  # alive before the last step
         self.steps = np.zeros(num_envs, int)
 
     def reset(self, ids, seeds=None):
         draw = self.streams.begin(ids, seeds)
         self.place[ids] = draw.uniform(-0.8, [0.8] * len(self.agents))
-        self.alive[ids], self.steps[ids] = True, 0
-        return self._observe(self.alive), self._info()
+        self.alive[ids] = self.shown[ids] = True
+        self.steps[ids] = 0
+        return self._observe(), self._info()
 
     def step(self, actions):
         actions = check_actions(self, actions)
         kicks = self.streams.draw(np.arange(self.num_envs)).uniform(-0.2, [0.2] * len(self.agents))
-        before = self.alive.copy()
+        before = self.shown = self.alive.copy()
         for k, agent in enumerate(self.agents):
             push = np.clip(actions[agent][:, 0] - self.discrete, -1, 1)
             self.place[:, k] += np.where(before[:, k], 0.4 * push + kicks[:, k], 0)
@@ -63,24 +65,25 @@ class Walkers(World):
         reward = {a: np.where(before[:, k], self.place[:, k], 0.0) for k, a in enumerate(self.agents)}
         terminated = {a: ~self.alive[:, k] for k, a in enumerate(self.agents)}
         truncated = (self.steps >= self.max_episode_steps) & self.alive.any(axis=1)
-        return Step(self._observe(before), reward, terminated, truncated, self._info())
+        return Step(self._observe(), reward, terminated, truncated, self._info())
 
-    def _observe(self, shown):
+    def _observe(self):
         time = self.steps / 12
         rows = {a: np.stack([self.place[:, k], time, time * self.place[:, k]], 1) for k, a in enumerate(self.agents)}
-        return {a: np.where(shown[:, k, None], rows[a], 0).astype(np.float32) for k, a in enumerate(self.agents)}
+        return {a: np.where(self.shown[:, k, None], rows[a], 0).astype(np.float32) for k, a in enumerate(self.agents)}
 
     def _info(self):
         return {"success": self.goal.achieved(self), "steps": self.steps.copy(), "places": self.place.copy()}
 
     def state(self):
-        own = {"place": self.place, "alive": self.alive, "steps": self.steps, "streams": self.streams.table}
-        return {name: array.copy() for name, array in own.items()}
+        own = {"place": self.place, "alive": self.alive, "shown": self.shown, "steps": self.steps}
+        return {name: array.copy() for name, array in own.items()} | {"streams": self.streams.table.copy()}
 
     def restore(self, state):
-        self.place[:], self.alive, self.steps = state["place"], state["alive"].copy(), state["steps"].copy()
+        for array, name in (self.place, "place"), (self.alive, "alive"), (self.shown, "shown"), (self.steps, "steps"):
+            array[:] = state[name]
         self.streams.table[:] = state["streams"]
-        return self._observe(self.alive), self._info()
+        return self._observe(), self._info()
 
     def render(self, env=0):
         return np.full((8, 8, 3), int(100 + 50 * self.place[env, 0]), np.uint8)

@@ -12,14 +12,11 @@ def step(world: World, actions: Arrays) -> tuple[Step, Arrays, Arrays]:
     if not done.any():
         return result, result.obs, result.info
     obs, fresh = world.reset(np.flatnonzero(done))
-    return result, merge(done, obs, result.obs), merge(done, fresh, result.info)
+    return result, obs, merge(done, fresh, result.info)
 
 
 def merge(anew: np.ndarray, fresh: Arrays, old: Arrays) -> Arrays:
-    """The rows of fresh for copies that began anew, of old for the others; zeros where fresh lacks a name.
-
-    After a reset a world shows zeros for an agent that has ended elsewhere; in the step in which it ended, it is seen.
-    """
+    """The rows of fresh for copies that began anew, of old for the others; zeros where fresh lacks a name."""
     return {name: select(anew, fresh.get(name, np.zeros_like(value)), value) for name, value in old.items()}
 
 

@@ -63,6 +63,7 @@ class Instructed(Wrapper):
         self._met = np.zeros(table, bool)  # achieved since it was given
         self._rests = np.zeros(table, bool)  # given again after it was achieved: nothing new to ask for
         self._gone = np.ones(table, bool)  # the agent or its episode has ended
+        self._blank = np.ones(table, bool)  # it had, before the last step: there is nothing more to see
         self._progress = np.zeros(table)
         self._history = np.full((*table, _REMEMBERED), -1)  # place * len(_OUTCOMES) + outcome, the newest last
         self.asked, self.unparsed = np.zeros(table, int), np.zeros(table, int)
@@ -76,11 +77,11 @@ class Instructed(Wrapper):
         obs, info = self.world.reset(ids, seeds)
         starts = np.zeros(self._gone.shape, bool)
         starts[ids] = True
-        self._gone[ids] = False
+        self._gone[ids] = self._blank[ids] = False
         self._current[ids], self._wait[ids] = _GOAL, 0
         self._give(starts, self._current)
         self._ask(starts)
-        return self._told(obs, self._gone), info
+        return self._told(obs), info
 
     def step(self, actions):
         result = self.world.step(actions)
@@ -97,11 +98,11 @@ class Instructed(Wrapper):
         for where, outcome in (new, _DONE), (failed, _FAILED), (late, _TIMED_OUT):
             self._remember(where, outcome)
         self._remember(over & obeyed & ~self._met & ~failed, _UNFINISHED)
-        self._gone = gone | ended | over
+        self._blank, self._gone = gone, gone | ended | over
         ask = (due | (achieved & ~self._rests)) & ~self._gone & (self._wait == 0)
         self._arrive()
         self._ask(ask)
-        return Step(self._told(result.obs, gone), reward, result.terminated, result.truncated, result.info)
+        return Step(self._told(result.obs), reward, result.terminated, result.truncated, result.info)
 
     def _pay(self, reward: Arrays, obeyed: np.ndarray, new: np.ndarray, failed: np.ndarray) -> Arrays:
         progress, success, failure = self._weights
@@ -164,18 +165,18 @@ class Instructed(Wrapper):
         feasible = tuple(i.text for i in self.world.feasible(env, agent))
         return Briefing(goal, self.world.describe(env, agent), agent, self.agents, feasible, outcomes)
 
-    def _told(self, obs: Arrays, gone: np.ndarray) -> Arrays:
-        """obs with the vectors behind them; zeros for agents that had gone."""
+    def _told(self, obs: Arrays) -> Arrays:
+        """obs with the vectors behind them."""
         vectors = self._book.vectors[self._current]
-        if gone.any():
-            vectors[gone] = 0
+        if self._blank.any():
+            vectors[self._blank] = 0
         return {a: np.concatenate([obs[a], vectors[:, k]], axis=1) for k, a in enumerate(self.agents)}
 
     def _arrays(self) -> Arrays:
         return {
             "current": self._current, "coming": self._coming, "wait": self._wait, "age": self._age,
-            "met": self._met, "rests": self._rests, "gone": self._gone, "progress": self._progress,
-            "history": self._history, "asked": self.asked, "unparsed": self.unparsed,
+            "met": self._met, "rests": self._rests, "gone": self._gone, "blank": self._blank,
+            "progress": self._progress, "history": self._history, "asked": self.asked, "unparsed": self.unparsed,
         }  # fmt: skip
 
     def state(self):
@@ -190,7 +191,7 @@ class Instructed(Wrapper):
         notes = json.loads(state["instructed.notes"].tobytes())
         self._states = notes["states"]
         self._book.rewrite(notes["texts"])
-        return self._told(obs, self._gone), info
+        return self._told(obs), info
 
 
 class _PhraseBook:

@@ -98,8 +98,7 @@ class VectorView(VectorEnv):
         terminated = result.done & ~result.truncated & ~ended
         self._ended = terminated | truncated
         named = masked(info, np.ones(self.num_envs, bool))
-        obs = self.joint.join(autoreset.merge(ended, obs, result.obs))
-        return obs, self.joint.reward(rewards), terminated, truncated, named
+        return self.joint.join(obs), self.joint.reward(rewards), terminated, truncated, named
 
     def render(self):
         return tuple(self.world.render(i) for i in range(self.num_envs)) if self.render_mode else None

@@ -1,0 +1,92 @@
+"""Names: lazy, tagged, near ones offered for wrong ones."""
+
+import gymnasium
+import pytest
+
+from ludus import envs
+from ludus.envs import registry
+from ludus.envs.core import Wrapper
+
+
+def test_a_name_may_leave_its_namespace_out():
+    assert envs.spec("Reach-v0") is envs.spec("ludus/Reach-v0")
+
+
+@pytest.mark.parametrize("wrong, near", [("ludus/Reech-v0", "ludus/Reach-v0"), ("Lfit-v0", "ludus/Lift-v0")])
+def test_a_wrong_id_is_answered_with_the_nearest(wrong, near):
+    with pytest.raises(envs.UnknownName, match=near):
+        envs.make(wrong)
+
+
+def test_a_name_near_to_nothing_is_answered_with_all():
+    with pytest.raises(envs.UnknownName, match="there is: b, c"):
+        raise registry.nearest("zzzz", ["c", "b"], "thing")
+
+
+def test_ids_are_chosen_by_tags():
+    assert set(envs.ids("grasping", "single")) < set(envs.ids("mujoco")) <= set(envs.ids())
+    assert envs.ids("no such tag") == ()
+    assert {"mujoco", "grasping"} <= set(envs.tags())
+
+
+def test_every_id_stands_with_gymnasium_and_names_its_place():
+    for id in envs.ids():
+        assert gymnasium.spec(id).vector_entry_point
+        assert callable(registry.load(envs.spec(id).entry_point))
+
+
+def test_an_id_is_registered_once_and_has_a_namespace():
+    with pytest.raises(ValueError, match="already registered"):
+        envs.register(envs.ids()[0], "x:y")
+    with pytest.raises(ValueError, match="namespace/Name-v0"):
+        envs.register("Plain-v0", "x:y")
+
+
+def test_a_users_own_world_needs_no_registration():
+    world = envs.make("toys:make", 3, variant="Alone")
+    assert world.num_envs == 3 and world.id == "toys:make"
+    for wrong in ("toys:nothing", "nowhere_at_all:make"):
+        with pytest.raises(envs.UnknownName, match="cannot load"):
+            envs.make(wrong)
+
+
+@pytest.mark.parametrize("id", [*envs.ids(), "toys:make"])
+def test_an_unknown_setting_is_refused_by_name(id):
+    with pytest.raises(ValueError, match="colour"):
+        envs.make(id, colour="red")
+
+
+@pytest.mark.parametrize("wrong", [{"num_envs": 0}, {"num_envs": 1.5}, {"max_episode_steps": 0}])
+def test_numbers_that_make_no_sense_are_refused_by_name(wrong):
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        envs.make("toys:make", **wrong)
+
+
+def test_settings_of_one_world_are_not_those_of_another(monkeypatch):
+    shared = {"variant": "Team", "extra": []}
+    spec = envs.TaskSpec("toys/Shared-v0", "toys:keeper", settings=shared)
+    monkeypatch.setitem(registry._SPECS, spec.id, spec)
+    import toys
+
+    monkeypatch.setattr(
+        toys, "keeper", lambda num_envs, extra, **s: extra.append(1) or toys.make(num_envs, **s), raising=False
+    )
+    envs.make(spec.id), envs.make(spec.id)
+    assert shared["extra"] == []
+
+
+def test_a_world_is_returned_as_it_is_and_takes_no_settings():
+    world = envs.make("toys:make")
+    assert envs.make(world) is world
+    with pytest.raises(ValueError, match="made already"):
+        envs.make(world, variant="Team")
+
+
+def test_a_wrapper_says_of_itself_what_its_world_says():
+    world = envs.make("toys:make", max_episode_steps=3)
+    wrapper = Wrapper(Wrapper(world))
+    for name in ("id", "num_envs", "agents", "skills", "capabilities", "render_fps", "max_episode_steps", "streams"):
+        assert getattr(wrapper, name) == getattr(world, name)
+    assert wrapper.unwrapped is world
+    with pytest.raises(AttributeError):
+        wrapper.nothing  # noqa: B018

@@ -1,0 +1,452 @@
+"""The four views show one world, number for number, and each keeps its library's rules."""
+
+import gymnasium
+import numpy as np
+import pytest
+import torch
+from gymnasium import spaces
+from gymnasium.vector import AutoresetMode, SyncVectorEnv
+from lives import IDS, Actor, make
+from stable_baselines3 import PPO, SAC
+from stable_baselines3.common.vec_env import VecMonitor
+
+from ludus import envs
+from ludus.envs.views import autoreset
+from ludus.envs.views.gym import GymView
+from ludus.envs.views.instructed import Instructed
+from ludus.envs.views.joint import Joint
+from ludus.envs.views.parallel import ParallelView
+from ludus.envs.views.partners import Partners
+from ludus.envs.views.sb3 import Sb3View
+from ludus.envs.views.vector import VectorView
+from ludus.envs.views.vector import make as make_vector
+
+SEEDS = [5, 6, 7]
+JOINABLE = (*IDS, "Alone", "Team", "Choices", "Rivals")
+ONE_GROUP = (*IDS, "Alone", "Team", "Choices")
+FIRST = IDS[0]
+
+
+def instructed(name, n, **settings):
+    return Instructed(make(name, n, **settings), progress=0.5, success=1.0, failure=1.0, timeout=4)
+
+
+@pytest.fixture(scope="module")
+def truth():
+    """name -> what a world of three copies did, with auto-reset, and the actions: for whole episodes and more."""
+    lives = {}
+
+    def of(name):
+        if name not in lives:
+            world = make(name, 3)
+            actor = Actor(world, SEEDS)
+            moments = [(None, None, world.reset(np.arange(3), SEEDS)[0], None)]
+            for _ in range(world.max_episode_steps + 6):
+                action = actor()
+                moments.append((action, *autoreset.step(world, action)))
+            assert any(m[1].done.any() for m in moments[1:])
+            lives[name] = Joint(world), moments
+        return lives[name]
+
+    return of
+
+
+def joined(joint, action):
+    rows = [np.reshape(action[a], (3, -1)) for a in joint.agents]
+    return np.concatenate(rows, axis=1) if len(rows) > 1 else action[joint.agents[0]]
+
+
+def equal(one, other, path=""):
+    """Equal in structure, type and value, to the last bit."""
+    assert type(one) is type(other), path
+    if isinstance(one, dict):
+        assert one.keys() == other.keys(), path
+        for key in one:
+            equal(one[key], other[key], f"{path}.{key}")
+    elif isinstance(one, (tuple, list)) or (isinstance(one, np.ndarray) and one.dtype == object):
+        assert len(one) == len(other), path
+        for i, (a, b) in enumerate(zip(one, other, strict=True)):
+            equal(a, b, f"{path}[{i}]")
+    elif isinstance(one, np.ndarray):
+        assert one.dtype == other.dtype and one.shape == other.shape, f"{path}: {one.dtype} {other.dtype}"
+        assert np.array_equal(one, other), f"{path}: {one} is not {other}"
+    else:
+        assert one == other, f"{path}: {one} is not {other}"
+
+
+# The same numbers in all of them
+
+
+@pytest.mark.parametrize("name", JOINABLE)
+def test_the_vector_view_shows_the_world(name, truth):
+    joint, moments = truth(name)
+    view = VectorView(make(name, 3))
+    equal(view.reset(seed=SEEDS[0])[0], joint.join(moments[0][2]))
+    for action, result, obs, _ in moments[1:]:
+        seen, reward, terminated, truncated, info = view.step(joined(joint, action))
+        equal(seen, joint.join(obs))
+        equal(reward, joint.reward(result.reward))
+        equal(terminated | truncated, result.done)
+        equal(truncated, result.truncated)
+        for i in np.flatnonzero(result.done):
+            equal(info["final_obs"][i], joint.join(result.obs)[i])
+            assert info["final_info"]["is_success"][i] == result.info["success"][i]
+
+
+@pytest.mark.parametrize("name", JOINABLE)
+def test_the_gymnasium_view_shows_the_world(name, truth):
+    joint, moments = truth(name)
+    for i, seed in enumerate(SEEDS):
+        view = GymView(make(name))
+        equal(view.reset(seed=seed)[0], joint.join(moments[0][2])[i])
+        for action, result, obs, _ in moments[1:]:
+            seen, reward, terminated, truncated, info = view.step(joined(joint, action)[i])
+            equal(seen, joint.join(result.obs)[i])
+            assert reward == joint.reward(result.reward)[i]
+            assert (terminated or truncated, truncated) == (result.done[i], result.truncated[i])
+            assert info["is_success"] is bool(result.info["success"][i])
+            if len(joint.agents) > 1:
+                assert info["rewards"] == {a: r[i] for a, r in result.reward.items()}
+            if result.done[i]:
+                equal(view.reset()[0], joint.join(obs)[i])
+
+
+@pytest.mark.parametrize("name", JOINABLE)
+def test_the_parallel_view_shows_the_world(name, truth):
+    _, moments = truth(name)
+    for i, seed in enumerate(SEEDS):
+        view = ParallelView(make(name))
+        equal(view.reset(seed=seed)[0], {a: v[i] for a, v in moments[0][2].items()})
+        for action, result, obs, _ in moments[1:]:
+            living = list(view.agents)
+            seen, reward, terminated, truncated, infos = view.step({a: action[a][i] for a in living})
+            equal(seen, {a: result.obs[a][i] for a in living})
+            assert reward == {a: result.reward[a][i] for a in living}
+            assert terminated == {a: result.terminated[a][i] for a in living}
+            assert all(truncated[a] == (result.truncated[i] and not terminated[a]) for a in living)
+            assert all(infos[a]["is_success"] is bool(result.info["success"][i]) for a in living)
+            assert view.agents == [a for a in living if not (terminated[a] or truncated[a])]
+            assert (not view.agents) == result.done[i]
+            if result.done[i]:
+                equal(view.reset()[0], {a: v[i] for a, v in obs.items()})
+
+
+@pytest.mark.parametrize("name", ONE_GROUP)
+def test_the_stable_baselines_view_shows_the_world(name, truth):
+    joint, moments = truth(name)
+
+    def rows(values):
+        return np.concatenate([values[a] for a in joint.agents])
+
+    view = Sb3View(make(name, 3))
+    view.seed(SEEDS[0])
+    equal(view.reset(), rows(moments[0][2]))
+    for action, result, obs, _ in moments[1:]:
+        seen, reward, done, infos = view.step(rows(action))
+        equal(seen, rows(obs))
+        equal(reward, rows(result.reward).astype(np.float32))
+        equal(done, np.tile(result.done, len(joint.agents)))
+        last, ended = rows(result.obs), rows(result.terminated)
+        for k, info in enumerate(infos):
+            assert info["is_success"] is bool(result.info["success"][k % 3])
+            assert ("terminal_observation" in info) == done[k]
+            if done[k]:
+                equal(info["terminal_observation"], last[k])
+                assert info["TimeLimit.truncated"] == (result.truncated[k % 3] and not ended[k])
+
+
+@pytest.mark.parametrize("mode", [AutoresetMode.SAME_STEP, AutoresetMode.NEXT_STEP])
+@pytest.mark.parametrize("name", [FIRST, "Alone", "Team", "Choices", "Rivals"])
+@pytest.mark.parametrize("build", [make, instructed])
+def test_the_vector_view_is_gymnasiums_own_vectorisation_of_the_single_view(name, mode, build):
+    limit = {"max_episode_steps": 6}
+    theirs = SyncVectorEnv([lambda: GymView(build(name, 1, **limit)) for _ in range(3)], autoreset_mode=mode)
+    ours = VectorView(build(name, 3, **limit), autoreset_mode=mode)
+    for space in ("single_observation_space", "single_action_space", "observation_space", "action_space"):
+        assert getattr(ours, space) == getattr(theirs, space)
+    equal(ours.reset(seed=SEEDS), theirs.reset(seed=SEEDS))
+    ours.action_space.seed(1)
+    ended = 0
+    for _ in range(20):
+        action = ours.action_space.sample()
+        one, other = ours.step(action), theirs.step(action)
+        equal(one, other)
+        ended += (one[2] | one[3]).any()
+    assert ended >= 2
+    mask = {"reset_mask": np.array([True, False, True])}
+    equal(ours.reset(seed=[1, 2, 3], options=dict(mask)), theirs.reset(seed=[1, 2, 3], options=dict(mask)))
+
+
+# Gymnasium
+
+
+def test_gym_make_gives_one_copy_with_its_frame_rate():
+    env = gymnasium.make(f"ludus.envs:{FIRST}", render_mode="rgb_array")
+    assert isinstance(env.unwrapped, GymView) and env.render_mode == "rgb_array"
+    assert env.metadata["render_fps"] == env.unwrapped.world.render_fps
+    with pytest.raises(ValueError, match="render_mode"):
+        GymView(FIRST, render_mode="human")
+
+
+def test_nothing_is_wrapped_twice():
+    env = gymnasium.make(FIRST)
+    wrappers = []
+    while isinstance(env, gymnasium.Wrapper):
+        wrappers, env = [*wrappers, type(env).__name__], env.env
+    assert wrappers == ["OrderEnforcing"]
+
+
+def test_gym_make_passes_settings_on():
+    assert gymnasium.make(FIRST, nthread=1).unwrapped.world.num_envs == 1
+    with pytest.raises(ValueError, match="colour"):
+        gymnasium.make(FIRST, colour="red")
+
+
+def test_make_vec_gives_the_batch_itself():
+    env = gymnasium.make_vec(FIRST, num_envs=256)
+    assert isinstance(env, VectorView) and env.world.num_envs == 256
+    assert env.metadata["autoreset_mode"] is AutoresetMode.SAME_STEP
+    assert gymnasium.make_vec(FIRST, num_envs=2, autoreset_mode="NEXT_STEP").mode is AutoresetMode.NEXT_STEP
+    with pytest.raises(ValueError, match="SAME_STEP"):
+        gymnasium.make_vec(FIRST, autoreset_mode="sometimes")
+
+
+def test_the_batch_cuts_off_by_itself_at_the_length_asked_for():
+    env = make_vector(2, max_episode_steps=3, world=FIRST)
+    env.reset(seed=0)
+    cuts = [env.step(np.zeros((2, *env.single_action_space.shape)))[3].all() for _ in range(6)]
+    assert cuts == [False, False, True, False, False, True]
+
+
+def test_without_auto_reset_only_the_masked_copies_restart():
+    env = VectorView(make("Alone", 3, max_episode_steps=4), autoreset_mode="DISABLED")
+    env.reset(seed=0)
+    for _ in range(4):
+        env.step(np.zeros((3, 2)))
+    again, _ = env.reset(options={"reset_mask": np.array([False, True, False])})
+    assert (again[:, 1] == 0).tolist() == [False, True, False]
+    for wrong in (np.zeros(3, bool), np.ones(2, bool), np.ones(3)):
+        with pytest.raises(ValueError, match="reset_mask"):
+            env.reset(options={"reset_mask": wrong})
+
+
+def test_a_joint_action_of_the_wrong_width_is_refused():
+    view = GymView(make("Team"))
+    view.reset(seed=0)
+    with pytest.raises(ValueError, match=r"ann, bob must have shape \(1, 4\), not \(1, 3\)"):
+        view.step(np.zeros(3))
+
+
+def test_joint_spaces_stand_in_agent_order():
+    joint = Joint(make("Choices"))
+    assert joint.action_space == spaces.MultiDiscrete([3, 2, 3, 2]) and joint.observation_space.shape == (6,)
+    parts = joint.split(np.array([[1, 0, 2, 1]]))
+    assert parts["ann"].tolist() == [[1, 0]] and parts["bob"].tolist() == [[2, 1]]
+
+
+def test_spaces_of_different_kinds_are_not_joined():
+    world = make("Team")
+    world.action_spaces["bob"] = spaces.Discrete(2)
+    with pytest.raises(ValueError, match="different kinds"):
+        Joint(world)
+
+
+def test_one_view_holds_one_copy():
+    for view in (GymView, ParallelView):
+        with pytest.raises(ValueError, match="one copy"):
+            view(make("Team", 2))
+
+
+# Partners
+
+
+def test_partners_play_the_other_groups():
+    played = []
+
+    def still(obs):
+        played.append(obs.copy())
+        return np.zeros((len(obs), 2))
+
+    view = GymView(make("Rivals"), partners={"guards": still})
+    obs, _ = view.reset(seed=1)
+    plain = make("Rivals")
+    whole, _ = plain.reset(np.arange(1), [1])
+    assert view.action_space.shape == (4,) and view.observation_space.shape == (6,)
+    for _ in range(4):
+        obs, reward, *_, info = view.step(np.full(4, 0.1))
+        assert np.array_equal(played[-1], whole["cid"])
+        result = plain.step({"ann": np.full((1, 2), 0.1), "bob": np.full((1, 2), 0.1), "cid": np.zeros((1, 2))})
+        whole = result.obs
+        assert np.array_equal(obs, np.concatenate([whole["ann"][0], whole["bob"][0]]))
+        assert set(info["rewards"]) == {"ann", "bob"} and reward == np.mean([*info["rewards"].values()])
+
+
+def test_idle_partners_do_nothing_and_random_ones_depend_on_the_seed_alone():
+    def life(policy, seed, n=1):
+        world = Partners(make("Rivals", n), {"guards": policy})
+        world.reset(np.arange(n), range(seed, seed + n))
+        zeros = {a: np.zeros((n, 2)) for a in world.agents}
+        states = []
+        for _ in range(4):
+            world.step(zeros)
+            states.append(world.unwrapped.place[:, 2].copy())
+        return np.array(states)
+
+    assert not np.array_equal(life("idle", 1), life("random", 1))
+    assert np.array_equal(life("random", 1), life("random", 1))
+    assert np.array_equal(life("random", 0, 3)[:, 1:2], life("random", 1))
+
+
+def test_random_partners_are_part_of_the_state():
+    world = Partners(make("Rivals", 2), {"guards": "random"})
+    world.reset(np.arange(2), [1, 2])
+    zeros = {a: np.zeros((2, 2)) for a in world.agents}
+    world.step(zeros)
+    state = world.state()
+    ahead = [world.step(zeros).obs["ann"] for _ in range(3)], world.unwrapped.place.copy()
+    world.restore(state)
+    equal(([world.step(zeros).obs["ann"] for _ in range(3)], world.unwrapped.place.copy()), ahead)
+
+
+def test_wrong_partners_are_refused():
+    for partners, words in (
+        ({"guard": "idle"}, "did you mean guards"),
+        ({"guards": "asleep"}, "'idle' or 'random'"),
+        ({"guards": "idle", "walkers": "idle"}, "leave one out"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            Partners(make("Rivals"), partners)
+
+
+# PettingZoo
+
+
+def test_an_agent_that_ended_leaves_and_the_others_go_on():
+    view = ParallelView(make("Team"))
+    view.reset(seed=0)
+    left = False
+    for _ in range(12):
+        living = list(view.agents)
+        push = {"ann": np.ones(2), "bob": np.zeros(2)}
+        _, _, terminated, _, _ = view.step({a: push[a] for a in living})
+        if living == ["ann", "bob"] and terminated["ann"]:
+            left = True
+            assert view.agents == ["bob"]
+    assert left
+    assert view.agents == [] and view.step({}) == ({}, {}, {}, {}, {})
+
+
+def test_an_action_missing_for_a_living_agent_is_refused():
+    view = ParallelView(make("Team"))
+    view.reset(seed=0)
+    with pytest.raises(ValueError, match="no action for agent 'bob'"):
+        view.step({"ann": np.zeros(2)})
+
+
+def test_parallel_env_makes_one_by_id():
+    view = envs.parallel_env(FIRST)
+    assert view.possible_agents == list(view.world.agents) and view.metadata["name"] == FIRST
+    assert view.metadata["render_fps"] == view.world.render_fps
+
+
+# Stable-Baselines3
+
+
+def test_rows_are_counted_and_run_agent_by_agent():
+    view = envs.sb3_env("toys:make", 6, variant="Team")
+    assert (view.num_envs, view.copies) == (6, 3)
+    with pytest.raises(ValueError, match="2 agents: num_envs must be a positive multiple of 2, not 3"):
+        envs.sb3_env("toys:make", 3, variant="Team")
+    with pytest.raises(ValueError, match="multiple of 1, not 0"):
+        envs.sb3_env(FIRST, 0)
+
+
+def test_a_group_has_the_view_and_the_others_a_player():
+    view = envs.sb3_env("toys:make", 2, variant="Rivals", group="guards", partners={"walkers": "idle"})
+    assert view.members == ("cid",) and view.reset().shape == (2, 3)
+    with pytest.raises(ValueError, match="partners="):
+        envs.sb3_env("toys:make", 2, variant="Rivals", group="guards")
+    with pytest.raises(ValueError, match="did you mean guards"):
+        envs.sb3_env("toys:make", 2, variant="Rivals", group="guard", partners={"walkers": "idle"})
+
+
+def test_rows_keep_what_they_returned():
+    view = Sb3View(make(FIRST, 4, max_episode_steps=3))
+    view.seed(0)
+    kept = [view.reset()]
+    copies = [kept[0].copy()]
+    for _ in range(8):
+        obs, reward, _, infos = view.step(np.zeros((4, *view.action_space.shape)))
+        new = [obs, reward, *(i["terminal_observation"] for i in infos if "terminal_observation" in i)]
+        kept, copies = kept + new, copies + [a.copy() for a in new]
+    assert all(np.array_equal(a, b) for a, b in zip(kept, copies, strict=True))
+    assert kept[0].dtype == np.float32 and reward.dtype == np.float32
+
+
+def test_infos_of_one_step_are_not_those_of_another():
+    view = Sb3View(make("Alone", 4))
+    view.reset()
+    first = view.step(np.zeros((4, 2)))[3]
+    first[0]["is_success"] = "written over"
+    assert view.step(np.zeros((4, 2)))[3][0]["is_success"] in (True, False)
+
+
+def test_a_seed_holds_for_one_reset():
+    view = Sb3View(make("Alone", 3))
+    view.seed(3)
+    first, second = view.reset(), view.reset()
+    view.seed(3)
+    assert np.array_equal(view.reset(), first) and not np.array_equal(first, second)
+    assert np.array_equal(first[1:2], Sb3View_seeded("Alone", 4))
+
+
+def Sb3View_seeded(name, seed):
+    view = Sb3View(make(name))
+    view.seed(seed)
+    return view.reset()
+
+
+@pytest.mark.parametrize("build", [make, instructed])
+def test_after_restore_the_next_step_is_the_right_one(build):
+    view = Sb3View(build(FIRST, 4, max_episode_steps=5))
+    view.seed(0)
+    view.reset()
+    rng = np.random.default_rng(0)
+    actions = rng.uniform(-1, 1, (12, 4, *view.action_space.shape))
+    for action in actions[:3]:
+        obs = view.step(action)[0]
+    state = view.state()
+    ahead = [view.step(a) for a in actions[3:]]
+    other = Sb3View(build(FIRST, 4, max_episode_steps=5))
+    for again in (view, other):
+        equal(again.restore(state), obs)
+        equal([again.step(a) for a in actions[3:]], ahead)
+
+
+def test_it_answers_as_a_vec_env_does():
+    view = Sb3View(make("Team", 2))
+    assert view.get_attr("max_episode_steps") == [12] * 4 and view.get_attr("render_fps", indices=[0]) == [7]
+    assert view.env_is_wrapped(gymnasium.Wrapper) == [False] * 4
+    view.reset()
+    assert len(view.env_method("describe", 0, "ann", indices=[0, 1])) == 2
+    view.set_attr("max_episode_steps", 3)
+    assert view.get_attr("max_episode_steps") == [3] * 4
+    assert not view.has_attr("nonsense")
+    assert view.render().ndim == 3 and len(view.get_images()) == 2
+    with pytest.raises(ValueError, match="3 actions for 4 rows"):
+        view.step(np.zeros((3, 2)))
+
+
+@pytest.mark.parametrize(
+    "algorithm, settings", [(PPO, {"n_steps": 8, "batch_size": 32}), (SAC, {"learning_starts": 8})]
+)
+def test_algorithms_learn_on_it(algorithm, settings):
+    torch.set_num_threads(1)
+    view = VecMonitor(Sb3View(instructed(FIRST, 4, max_episode_steps=4)))
+    model = algorithm("MlpPolicy", view, seed=0, policy_kwargs={"net_arch": [16]}, **settings)
+    before = [p.detach().clone() for p in model.policy.parameters()]
+    model.learn(48)
+    after = list(model.policy.parameters())
+    assert any(not torch.equal(a, b) for a, b in zip(before, after, strict=True))
+    assert all(torch.isfinite(p).all() for p in after)
+    assert {e["l"] for e in model.ep_info_buffer} == {4} and len(model.ep_success_buffer) == len(model.ep_info_buffer)
