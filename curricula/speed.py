@@ -17,6 +17,7 @@ import typer
 from ..envs import registry
 
 ROWS = 256  # of PPO
+GYMNASIUM = (2, 16)  # copies of gymnasium's own vectorisation
 PPO = {"n_steps": 32, "batch_size": 2048, "n_epochs": 5}  # where the curriculum does not say otherwise
 LIBRARIES = ("mujoco", "gymnasium", "stable-baselines3", "torch", "numpy")
 
@@ -140,7 +141,7 @@ def physics(id: str, copies: int = 256, seconds: float = 1.0) -> float:
 def worlds(id: str, copies: int, seconds: float, rounds: int) -> list[Row]:
     """The bare engine, our views, and gymnasium's."""
     runners = [bare(id, copies), ours(id, copies), ours(id, copies, instructed=True)]
-    runners += [gymnasiums(id, n, mode) for mode in ("sync", "async") for n in (2, 16)]
+    runners += [gymnasiums(id, n, mode) for mode in ("sync", "async") for n in GYMNASIUM]
     return compare(id, runners, seconds, rounds)
 
 

@@ -1,0 +1,226 @@
+"""Play a task in the terminal, or watch a policy: the scene in coloured half-blocks, or in words."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import shutil
+import sys
+import textwrap
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+from PIL import Image
+
+from ..envs import registry
+from ..envs.core import World
+
+MOVES = {"left": (0, -1), "right": (0, 1), "down": (1, -1), "up": (1, 1), "f": (2, -1), "r": (2, 1)}
+LETTERS = {"a": "left", "d": "right", "s": "down", "w": "up"}
+ARROWS = {"\x1b[D": "left", "\x1b[C": "right", "\x1b[B": "down", "\x1b[A": "up"}
+GRIP = 3  # the entry of an arm's action that the space bar opens and closes
+HOLD = 4  # steps that a pressed key lasts: a terminal does not tell when it is released
+HELP = "arrows or WASD move · R F up, down · space grips · N new episode · Q quits"
+WATCHING = "N new episode · Q quits"
+HOME, CLEAR, TO_END = "\x1b[H", "\x1b[2J", "\x1b[J"
+
+
+class Game:
+    """One copy of a world, keys that move one agent, and a policy for the others.
+
+    agent: whom the keys move; None: nobody, the policy moves all.
+    policy: agent -> observations (1, …), to agent -> actions (1, …).
+    """
+
+    def __init__(self, world: World, policy: Callable[[dict], dict], agent: str | None = None, seed: int = 0):
+        if agent is not None and agent not in world.agents:
+            raise registry.nearest(agent, list(world.agents), f"agent in {world.id}")
+        self.world, self.agent, self._policy, self._seed = world, agent, policy, seed
+        self._draws, self._why = True, ""
+        self.restart()
+
+    def restart(self) -> None:
+        """A new episode, with the next seed."""
+        self._obs, _ = self.world.reset(np.arange(1), [self._seed])
+        self._seed += 1
+        self.steps, self.total, self.verdict = 0, 0.0, None
+        self._held: dict[int, tuple[float, int]] = {}  # entry -> (value, steps left)
+        self._grip = -1.0
+
+    def press(self, key: str) -> bool:
+        """Take a key; False when it means to quit."""
+        key = LETTERS.get(key, key)
+        if key == "n":
+            self.restart()
+        elif key == " ":
+            self._grip = -self._grip
+        elif key in MOVES:
+            entry, value = MOVES[key]
+            self._held[entry] = (value, HOLD)
+        return key not in ("q", "\x03", "\x04")
+
+    def action(self) -> np.ndarray:
+        """(1, width) what the keys say now."""
+        row = np.zeros((1, *self.world.action_spaces[self.agent or ""].shape), np.float32)  # type: ignore[misc]
+        for entry, (value, _) in self._held.items():
+            row[0, entry : entry + 1] = value
+        row[0, GRIP : GRIP + 1] = self._grip
+        return row
+
+    def tick(self) -> None:
+        """One step, unless the episode is over."""
+        if self.verdict is not None:
+            return
+        actions = dict(self._policy(self._obs))
+        if self.agent is not None:
+            actions[self.agent] = self.action()
+        self._held = {entry: (value, left - 1) for entry, (value, left) in self._held.items() if left > 1}
+        step = self.world.step(actions)
+        self._obs, self.steps = step.obs, self.steps + 1
+        self.total += float(sum(r[0] for r in step.reward.values())) / len(self.world.agents)
+        if step.done[0]:
+            self.verdict = bool(step.info["success"][0])
+
+    def screen(self, columns: int = 80, rows: int = 24) -> str:
+        """The scene and what to know of it, for a terminal of that size."""
+        end = {None: "", True: " · success", False: " · failed"}[self.verdict]
+        who = f"you move {self.agent} · " if self.agent else ""
+        lines = [self.world.goal.text, f"{who}step {self.steps} · return {self.total:.1f}{end}"]
+        lines.append(HELP if self.agent else WATCHING)
+        lines = [line[: columns - 1] for line in lines]
+        return "\n".join(
+            [*self._scene(columns - 1, max(rows - len(lines) - 1, 4)), *(f"\x1b[0m{s}\x1b[K" for s in lines)]
+        )
+
+    def _scene(self, columns: int, rows: int) -> list[str]:
+        if self._draws:
+            try:
+                return half_blocks(self.world.render(), columns, rows)
+            except RuntimeError as error:  # no OpenGL: say it once, tell the scene in words
+                self._draws, self._why = False, str(error)
+        said = [self._why, "", *(self.world.describe(0, a) for a in self._told())]
+        return [f"{line}\x1b[K" for text in said for line in textwrap.wrap(text, columns) or [""]][:rows]
+
+    def _told(self) -> tuple[str, ...]:
+        return (self.agent,) if self.agent else self.world.agents
+
+
+def half_blocks(picture: np.ndarray, columns: int, rows: int) -> list[str]:
+    """A (H, W, 3) uint8 picture as lines of half-blocks, two pixels each, in 24-bit colour; as large as fits."""
+    height, width = picture.shape[:2]
+    scale = min(columns / width, 2 * rows / height)
+    size = max(round(width * scale), 1), max(round(height * scale / 2), 1) * 2
+    pixels = np.asarray(Image.fromarray(picture).resize(size))
+    lines = []
+    for upper, lower in zip(pixels[::2].tolist(), pixels[1::2].tolist(), strict=True):
+        cells = (f"\x1b[38;2;{a};{b};{c};48;2;{d};{e};{f}m▀" for (a, b, c), (d, e, f) in zip(upper, lower, strict=True))
+        lines.append("".join(cells) + "\x1b[0m\x1b[K")
+    return lines
+
+
+def keys(text: str) -> list[str]:
+    """What was typed, key by key; arrows by name, other escape sequences left out."""
+    found = []
+    while text:
+        arrow = next((a for a in ARROWS if text.startswith(a)), None)
+        if arrow is None and text[0] == "\x1b":
+            return found
+        found.append(ARROWS[arrow] if arrow else text[0].lower())
+        text = text[len(arrow or text[0]) :]
+    return found
+
+
+def loop(game: Game, read: Callable[[float], str], write: Callable[[str], Any]) -> None:
+    """Play until Q: read(seconds) waits that long at most for what is typed."""
+    pause = 1 / game.world.render_fps
+    write(CLEAR)
+    while True:
+        due = time.monotonic() + pause
+        write(HOME + game.screen(*shutil.get_terminal_size()) + TO_END)
+        if not all(game.press(key) for key in keys(read(max(due - time.monotonic(), 0)))):
+            return
+        time.sleep(max(due - time.monotonic(), 0))
+        game.tick()
+        if game.verdict is not None and game.agent is None:
+            write(HOME + game.screen(*shutil.get_terminal_size()) + TO_END)
+            if not all(game.press(key) for key in keys(read(1.0))):
+                return
+            game.restart()
+
+
+@contextlib.contextmanager
+def terminal() -> Iterator[tuple[Callable[[float], str], Callable[[str], Any]]]:
+    """Keys one by one, on a screen of its own; everything as before afterwards, whatever happens.
+
+    Raises ValueError where stdin or stdout is no terminal.
+    """
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise ValueError("play needs a terminal to read keys from; without one, `ludus video ENV` films a policy")
+    import termios
+    import tty
+
+    source = sys.stdin.fileno()
+    before = termios.tcgetattr(source)
+
+    def read(seconds: float) -> str:
+        ready, _, _ = select.select([source], [], [], seconds)
+        return os.read(source, 64).decode(errors="ignore") if ready else ""
+
+    def write(text: str) -> None:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+
+    try:
+        tty.setcbreak(source)
+        write("\x1b[?1049h\x1b[?25l")
+        yield read, write
+    finally:
+        termios.tcsetattr(source, termios.TCSADRAIN, before)
+        write("\x1b[?25h\x1b[?1049l")
+
+
+def start(env: str, policy: str | None = None, agent: str | None = None, seed: int = 0) -> Game:
+    """policy: "scripted", "random" or a run folder, to watch; None: a person plays agent (None: the first).
+
+    Where a person plays in a team, scripted policies play the others, unless policy names another.
+    """
+    from . import video
+    from .record import read_run
+
+    id = registry.spec(env).id
+    if policy in (None, "scripted", "random"):
+        world = registry.make(id)
+        others = video.random(world, seed) if policy == "random" else video.scripted(world)
+    else:
+        run = read_run(Path(policy))
+        world, act = video.load(run, video.stages(run)[-1], id)
+        others = video.learnt(world, act)
+    plays = agent if agent or policy else world.agents[0]
+    return Game(world, others, plays, seed)
+
+
+def command(
+    env: Annotated[str, typer.Argument(metavar="ENV", help="a task's id")],
+    policy: Annotated[
+        str | None, typer.Option(help="watch scripted, random, or a run's folder; none: you play")
+    ] = None,
+    agent: Annotated[str | None, typer.Option(help="whom you move, where there are several")] = None,
+    seed: Annotated[int, typer.Option(help="of the first episode; the next ones count up", min=0)] = 0,
+) -> None:
+    """Play a task in this terminal, or watch a policy; no window is needed.
+
+    Arrows or WASD move, R and F go up and down, the space bar grips, N starts anew, Q quits.
+    """
+    with terminal() as (read, write):
+        game = start(env, policy, agent, seed)
+        try:
+            loop(game, read, write)
+        except KeyboardInterrupt:
+            pass
+        finally:
+            game.world.close()
