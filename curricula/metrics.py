@@ -250,7 +250,7 @@ def plasticity_auc_loss(scores: Scores, references: References) -> Value:
 
 
 class Metric(NamedTuple):
-    """function(scores, references) -> Value, and which way is better; its docstring is the formula."""
+    """function(scores, references) -> Value, its docstring the formula; and which way is better ("" where neither is)."""
 
     function: Callable[[Scores, References], Value]
     better: str
@@ -270,7 +270,7 @@ METRICS: dict[str, Metric] = {
     "gem.bwt": Metric(gem_bwt, "higher"),
     "gem.fwt": Metric(gem_fwt, "higher"),
     "gem.final_average": Metric(gem_final_average, "higher"),
-    "gem.base_average": Metric(gem_base_average, "neither"),
+    "gem.base_average": Metric(gem_base_average, ""),
     "gem.learning_gain": Metric(gem_learning_gain, "higher"),
     "chaudhry.forgetting": Metric(chaudhry_forgetting, "lower"),
     "meal.forward_transfer": Metric(meal_forward_transfer, "higher"),

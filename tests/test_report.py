@@ -13,6 +13,7 @@ from rich.console import Console
 from ludus.curricula import report
 from ludus.curricula.metrics import References
 from ludus.curricula.record import Record, RunError, read_run
+from ludus.curricula.report import page as page_of
 from ludus.curricula.report import plots, tables
 from ludus.curricula.report.summary import studies
 from ludus.curricula.report.words import headline, reading
@@ -85,9 +86,9 @@ def told(renderable) -> str:
 
 
 def test_the_report_says_in_words_what_was_learnt_and_what_was_lost(page):
-    assert re.search(r"finetune@ppo learnt all 3 tasks, lost 0\.9\d of the success on what it had learnt", page)
-    assert re.search(r"replay@ppo learnt all 3 tasks, lost 0\.0\d of the success", page)
-    assert "joint@ppo trained on all tasks at once" in page
+    assert re.search(r"finetune@ppo</b> learnt all 3 tasks, lost 0\.9\d of the success on what it had learnt", page)
+    assert re.search(r"replay@ppo</b> learnt all 3 tasks, lost 0\.0\d of the success", page)
+    assert "joint@ppo</b> trained on all tasks at once" in page
 
 
 def test_learning_stands_beside_forgetting_with_intervals(page):
@@ -102,6 +103,10 @@ def test_nothing_comes_from_outside(page):
     assert sources and all(source.startswith(("data:", "#")) for source in sources)
     assert "http://" not in page and "https://" not in page and "<script" not in page
     assert "default-src 'none'" in page
+
+
+def test_the_style_reaches_the_browser_unescaped(page):
+    assert '"Helvetica Neue"' in page[: page.index("</style>")] and "&#34;" not in page[: page.index("</style>")]
 
 
 def test_every_number_is_explained(page):
@@ -137,6 +142,15 @@ def test_hostile_names_stay_text(tmp_path):
     assert "<script" not in tables.markdown([run]) and "[/]\\| |" in tables.markdown([run])
 
 
+@pytest.mark.parametrize("odd", [7, "x", [], [[{}]], {"a": {"b": [None, True]}}, None], ids=repr)
+def test_settings_of_any_shape_are_shown_without_a_stumble(tmp_path, odd):
+    keys = ("methods", "settings", "versions", "tier", "input", "hash", "instructor", "suite", "device")
+    curriculum = {"name": "odd", "stages": odd, "evaluation": odd}
+    run = make(tmp_path / "run", costs={"seconds": odd}, curriculum=curriculum, **dict.fromkeys(keys, odd))
+    study = studies([run])[0]
+    assert list(page_of._settings(study, shared=True)) and page_of.costs(study) and reading(study)
+
+
 def test_an_unlearnt_stage_is_marked_everywhere(tmp_path):
     rows = life("finetune", 0)
     for row in rows:
@@ -152,19 +166,22 @@ def test_an_unlearnt_stage_is_marked_everywhere(tmp_path):
 def test_a_run_that_learnt_nothing_claims_no_calm(tmp_path):
     run = make(tmp_path / "run", rows=[row | {"success": 0.0} for row in life("finetune", 0)])
     study = studies([run])[0]
-    assert "its forgetting cannot be told" in headline(study)[0]
+    assert "its forgetting cannot be told" in headline(study)[0][1]
     assert "| — |" in tables.markdown([run])
 
 
-@pytest.mark.parametrize("method", ["finetune", "joint", "scratch"])
 @pytest.mark.parametrize("evaluations", [0, 1, 4, 6])
-def test_a_run_that_has_not_ended_has_no_final_numbers(tmp_path, method, evaluations):
-    rows = [row for row in life(method, 0) if row["evaluation"] < evaluations]
-    run = make(tmp_path / "run", method, rows=rows)
-    page = report.write([run], tmp_path / "report.html").read_text()
-    assert "not ended" in page and "has not ended (1 seed)" in page
-    assert tables.markdown([run]).splitlines()[2].endswith("| 1 | — | — | — | — | — | — |")
-    told(tables.closing(run))
+def test_a_run_that_has_not_ended_has_no_final_numbers(tmp_path, evaluations):
+    def begun(method):
+        rows = [row for row in life(method, 0) if row["evaluation"] < evaluations]
+        return make(tmp_path / method, method, rows=rows)
+
+    runs = [begun(method) for method in ("finetune", "joint", "scratch")]
+    page = report.write(runs, tmp_path / "report.html").read_text()
+    assert page.count('class="warn">not ended') == 3 and page.count("has not ended (1 seed)") == 3
+    lines = tables.markdown(runs).splitlines()[2:]
+    assert all(line.endswith("| 1 | — | — | — | — | — | — |") for line in lines), lines
+    assert all("not learnt" not in told(tables.closing(run)) for run in runs)
 
 
 def test_one_seed_says_that_it_has_no_interval(bench):
@@ -230,8 +247,10 @@ def test_pictures_draw_what_the_record_says(bench):
     drawn = np.array([float(text.get_text()) for text in axes.texts]).reshape(4, 3)
     assert np.allclose(drawn, np.mean([np.vstack([s.at_end(-1), s.matrix]) for s in group.scores], axis=0), atol=0.005)
     rows = plots.timeline(group).axes
-    assert len(rows) == 3 and rows[1].lines[-1].get_ydata()[0] == 0.0
-    assert np.allclose(rows[1].lines[-1].get_ydata(), np.mean([s.score[:, 1] for s in group.scores], axis=0))
+    assert len(rows) == 3 and len(rows[1].lines) == 4
+    assert np.allclose(
+        np.asarray(rows[1].lines[-1].get_ydata(), float), np.mean([s.score[:, 1] for s in group.scores], axis=0)
+    )
 
 
 def test_the_markdown_table_is_the_readmes(bench):

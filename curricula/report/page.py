@@ -24,10 +24,10 @@ EMBED = 4 * 2**20  # bytes; a larger video is linked
 COSTS = {
     "steps": "environment steps",
     "evaluation_steps": "steps in evaluations",
-    "seconds": "seconds in all",
-    "seconds_learning": "seconds learning",
-    "seconds_evaluating": "seconds evaluating",
-    "seconds_saving": "seconds saving",
+    "seconds": "time in all",
+    "seconds_learning": "time learning",
+    "seconds_evaluating": "time evaluating",
+    "seconds_saving": "time saving",
     "parameters": "parameters",
     "memory_kept_bytes": "memory kept from the past",
     "peak_memory_bytes": "peak memory",
@@ -36,6 +36,7 @@ COSTS = {
     "instructor_tokens": "instructor tokens",
     "resumes": "times resumed",
 }
+UNSAID = ("about", "stages")  # of a curriculum: for another place, or line by line
 SETTINGS = ("algorithm", "methods", "regime", "input", "instructor", "tier", "device", "settings", "suite", "hash")
 
 
@@ -66,6 +67,7 @@ def _section(study: Study) -> dict[str, Any]:
         "study": study,
         "headline": headline(study),
         "rows": [(group, [cell(group, column.metric) for column in COLUMNS]) for group in study.groups],
+        "single": any(len(group.runs) == 1 for group in study.groups),
         "timelines": [_plate(group, plots.timeline(group)) for group in study.groups],
         "matrices": [_plate(group, plots.matrix(group)) for group in study.groups if group.regime != "scratch"],
         "tradeoff": image(plots.tradeoff(compared)) if compared else None,
@@ -100,7 +102,15 @@ def _cost(group: Group, key: str) -> str:
     if not numbers or len(numbers) < len(values):
         return "—"
     mean = sum(numbers) / len(numbers)
-    return _bytes(mean) if key.endswith("_bytes") else f"{mean:,.0f}".replace(",", "\u202f")
+    if key.endswith("_bytes"):
+        return _bytes(mean)
+    return _time(mean) if key.startswith("seconds") else f"{mean:,.0f}".replace(",", "\u202f")
+
+
+def _time(seconds: float) -> str:
+    if seconds < 100:
+        return f"{seconds:.3g} s"
+    return f"{seconds / 60:.1f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
 
 
 def _bytes(value: float) -> str:
@@ -116,7 +126,8 @@ def _measures(study: Study) -> Iterator[tuple[str, str, list[tuple[str, str]]]]:
     for name, metric in metrics.METRICS.items():
         cells = [_spread(group.interval(name)) for group in study.groups]
         if any(text != "—" for text, _ in cells):
-            yield name, f"{metric.formula}; {metric.better} is better", cells
+            better = f"; {metric.better} is better" if metric.better else ""
+            yield name, metric.formula + better, cells
     what = "interquartile mean over seeds and tasks of p_i(T), drawn within tasks (stratified); higher is better"
     yield "final.iqm", what, [_spread(group.final_iqm()) for group in study.groups]
 
@@ -137,15 +148,38 @@ def _settings(study: Study, shared: bool) -> Iterator[tuple[str, list[str]]]:
 def _flat(settings: Mapping[str, Any]) -> dict[str, str]:
     """The settings that shape a run and its versions, in lines."""
     flat = {key: _said(settings[key]) for key in SETTINGS if settings.get(key) not in (None, "", [], {})}
+    flat["hash"] = flat.get("hash", "")[:16]
+    flat["methods"] = _methods(settings.get("methods")) or "none"
     curriculum = settings["curriculum"]
-    flat |= {f"curriculum.{key}": _said(value) for key, value in curriculum.items() if key != "about" and value}
-    versions = settings.get("versions")
+    flat |= {f"curriculum: {key}": _said(value) for key, value in curriculum.items() if key not in UNSAID and value}
+    stages, versions = curriculum.get("stages"), settings.get("versions")
+    flat |= {f"stage {i}": _said(stage) for i, stage in enumerate(stages if isinstance(stages, list) else ())}
     return flat | {f"version of {k}": _said(v) for k, v in (versions.items() if isinstance(versions, dict) else ())}
 
 
+def _methods(methods: Any) -> str:
+    """'replay (size: 512), ewc'"""
+    each = methods if isinstance(methods, list) else ()
+    pairs = [(one.get("name"), one.get("settings")) for one in each if isinstance(one, dict)]
+    return ", ".join(_said(name) + (f" {_said(_inner(settings))}" if settings else "") for name, settings in pairs)
+
+
 def _said(value: Any) -> str:
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    """A setting as people write it: JSON without its quotes and brackets."""
+    text = value if isinstance(value, str) else _words(value)
     return "".join(c if c.isprintable() else "�" for c in text)[:4000]
+
+
+def _words(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{k}: {_inner(v)}" for k, v in value.items() if v not in (None, {}, [])) or "none"
+    if isinstance(value, list):
+        return ", ".join(map(_inner, value)) or "none"
+    return json.dumps(value).strip('"') if not isinstance(value, str) else value
+
+
+def _inner(value: Any) -> str:
+    return f"({_words(value)})" if isinstance(value, dict | list) else _words(value)
 
 
 def film(path: Path, beside: Path) -> dict[str, str]:

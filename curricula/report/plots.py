@@ -23,7 +23,7 @@ from .summary import Group
 from .words import short_names
 
 COLOURS = ("#2f6690", "#c8553d", "#588157", "#8367a8", "#bc8a2c", "#3a9188", "#b0578d", "#6b705c")
-INK, FAINT, GRID = "#23303b", "#74808a", "#dde3e8"
+INK, FAINT, GRID, OWN = "#23303b", "#74808a", "#dde3e8", "#e3a72f"
 HEAT = LinearSegmentedColormap.from_list("ludus", ["#f7f9fb", "#bcd3e3", "#6b9dbf", "#2f6690", "#173a57"])
 STYLE: Any = {
     "font.family": "sans-serif",
@@ -109,18 +109,13 @@ def _spans(group: Group, end: int) -> list[tuple[int, int]]:
 def _curves(axes: Axes, group: Group, column: int) -> None:
     """One line per seed, thin; their mean, strong, where all were tried at the same steps."""
     colour = _colour(column)
-    lines = [_known(scores.step, scores.score[:, column]) for scores in group.scores]
+    lines = [(scores.step, scores.score[:, column]) for scores in group.scores]  # NaN leaves a gap in a line
     single = len(lines) == 1
     for steps, values in lines:
-        mark = "o" if len(steps) < 3 else ""
+        mark = "o" if np.isfinite(values).sum() < 3 else ""
         axes.plot(steps, values, color=colour, lw=1.6 if single else 0.6, alpha=1 if single else 0.4, marker=mark, ms=3)
     if not single and all(np.array_equal(steps, lines[0][0]) for steps, _ in lines):
         axes.plot(lines[0][0], np.mean([values for _, values in lines], axis=0), color=colour, lw=1.8)
-
-
-def _known(steps: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    known = np.isfinite(values)
-    return steps[known], values[known]
 
 
 @styled
@@ -141,7 +136,7 @@ def matrix(group: Group) -> Figure:
     for (row, column), value in np.ndenumerate(values):
         _number(axes, row, column, value)
     for row, column in enumerate(trained, start=1):
-        axes.add_patch(Rectangle((column - 0.47, row - 0.45), 0.94, 0.9, fill=False, ec=INK, lw=1.4))
+        axes.add_patch(Rectangle((column - 0.47, row - 0.45), 0.94, 0.9, fill=False, ec=OWN, lw=2))
     return figure
 
 

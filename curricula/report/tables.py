@@ -71,7 +71,7 @@ def _study(study: Study) -> list[RenderableType]:
     for group in study.groups:
         cells = [cell(group, column.metric) for column in COLUMNS]
         table.add_row(Text(group.name), str(len(group.runs)), *(_rich(found) for found in cells))
-    return [table, *(Text(sentence) for sentence in headline(study)), *_footnotes(study)]
+    return [table, *(Text(f"{name} {story}") for name, story in headline(study)), *_footnotes(study)]
 
 
 def _rich(found: Cell) -> Text:

@@ -29,6 +29,14 @@ COLUMNS = (
 )
 
 
+PUBLISHED = (
+    "for orientation only: other environments, agents and budgets. Continual World CW20, performance / forgetting / "
+    "forward transfer: PackNet .80 / .00 / .18; EWC .60 / .02 / −.18; fine-tuning .05 / .73 / .20; reservoir replay in "
+    "SAC .12 / .08 / −1.34; ClonEx-SAC .87 performance, .54 forward transfer. COOM performance: PackNet .74, "
+    "ClonEx .73, EWC .54, fine-tuning .40. LIBERO-Long AUC: replay .32, PackNet .25, multi-task .48."
+)
+
+
 class Cell(NamedTuple):
     """What a table says: the number, its interval, and a remark ("" where there is none)."""
 
@@ -66,9 +74,9 @@ def unlearnt(group: Group) -> str:
     )
 
 
-def headline(study: Study) -> list[str]:
-    """Each method's life in a sentence."""
-    return [f"{group.name} {_story(group)}." for group in study.groups]
+def headline(study: Study) -> list[tuple[str, str]]:
+    """Each method's life in a sentence: (its name, how it went)."""
+    return [(group.name, f"{_story(group)}.") for group in study.groups]
 
 
 def _story(group: Group) -> str:
@@ -134,6 +142,7 @@ def reading(study: Study) -> list[tuple[str, str]]:
         ("policy", "deterministic in evaluations; one head for all tasks."),
         ("input", ", ".join(dict.fromkeys(plain(group.settings.get("input")) for group in study.groups)) + "."),
         ("reset at a boundary", resets(first.settings) + "."),
+        ("published elsewhere", PUBLISHED),
     ]
 
 
