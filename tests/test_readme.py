@@ -1,0 +1,51 @@
+"""What the README shows works as it stands there."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from ludus.curricula import curriculum
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+DOCS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def blocks(language):
+    return re.findall(rf"^```{language}\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+
+
+def test_its_programs_run(tmp_path):
+    """Each in a namespace of its own, all in one process: imports are what takes time."""
+    programs = blocks("python")
+    assert len(programs) >= 7
+    code = f"for number, program in enumerate({programs!r}):\n    print(number, flush=True)\n    exec(program, {{}})"
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=240)
+    assert done.returncode == 0, f"program {done.stdout.split()[-1]}: {done.stderr}"
+    assert (tmp_path / "films" / "rl-video-episode-0.mp4").is_file()
+
+
+def test_its_curriculum_is_one(tmp_path):
+    (text,) = blocks("yaml")
+    (tmp_path / "mine.yaml").write_text(text)
+    assert len(curriculum.load(tmp_path / "mine.yaml").stages) == 3
+
+
+def test_its_two_commands_are_in_the_makefile():
+    targets = set(re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    named = set(re.findall(r"(?:^|`)make (\w+)", README, re.MULTILINE))
+    assert {"demo", "test"} <= named <= targets
+
+
+@pytest.mark.parametrize("page", DOCS, ids=lambda p: p.name)
+def test_links_lead_somewhere(page):
+    links = [link for link in re.findall(r"\]\(([^)#]+)", page.read_text()) if "://" not in link]
+    assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+def test_the_picture_is_small():
+    assert os.path.getsize(ROOT / "docs" / "images" / "tasks.png") < 300_000
