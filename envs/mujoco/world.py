@@ -42,8 +42,7 @@ class MujocoWorld(World):
         task.bind(self.sims)
         self.sims.forward(stage=_VEL)
         group_of = {a: g for g, members in self.groups.items() for a in members}
-        self._entries = {a: task.entries[group_of[a]] for a in self.agents}
-        self._bounds = {a: _bound(e) for a, e in self._entries.items()}
+        self._bounds = {a: _bound(task.entries[group_of[a]]) for a in self.agents}
         self.observation_spaces = {a: spaces.Box(-b, b, dtype=np.float32) for a, b in self._bounds.items()}
         self.action_spaces = {a: spaces.Box(-1, 1, (len(c),), np.float32) for a, c in self._columns.items()}
         self._last = self._observe()
@@ -52,20 +51,13 @@ class MujocoWorld(World):
         """Actuators 'agent/grip.left' and 'agent/grip.right' obey one action entry, 'agent/grip'."""
         low, high = model.actuator_ctrlrange.T
         self._middle, self._half = (high + low) / 2, (high - low) / 2
-        names = [model.actuator(i).name for i in range(model.nu)]
-        self._columns: dict[str, list[list[int]]] = {}
-        for agent, prefix in self.task.agents.items():
-            entries: dict[str, list[int]] = {}
-            for i, name in enumerate(names):
-                if name.startswith(prefix):
-                    entries.setdefault(name.split(".")[0], []).append(i)
-            self._columns[agent] = list(entries.values())
-        self._routes = [
-            (agent, entry, column)
-            for agent, columns in self._columns.items()
-            for entry, actuators in enumerate(columns)
-            for column in actuators
-        ]
+        entries = [model.actuator(i).name.split(".")[0] for i in range(model.nu)]
+        self._columns = {
+            agent: list(dict.fromkeys(e for e in entries if e.startswith(prefix)))
+            for agent, prefix in self.task.agents.items()
+        }
+        flat = [e for columns in self._columns.values() for e in columns]
+        self._route = np.array([flat.index(e) for e in entries])  # actuator -> column of all actions side by side
 
     def reset(self, ids: np.ndarray, seeds: Sequence[int | None] | None = None) -> tuple[Arrays, Arrays]:
         ids = np.asarray(ids, np.int32)
@@ -78,9 +70,8 @@ class MujocoWorld(World):
 
     def step(self, actions: Arrays) -> Step:
         actions = check_actions(self, actions)
-        clipped = {a: np.clip(x, -1, 1) for a, x in actions.items()}
-        for agent, entry, column in self._routes:
-            self._ctrl[:, column] = self._middle[column] + self._half[column] * clipped[agent][:, entry]
+        flat = np.concatenate([actions[a] for a in self.agents], axis=1, dtype=float).clip(-1, 1)
+        self._ctrl[:] = self._middle + self._half * flat[:, self._route]
         self.task.before_step()
         diverged = self._simulate()
         self.steps += 1
@@ -89,12 +80,13 @@ class MujocoWorld(World):
         failed = self.task.failure()
         failed = np.zeros(self.num_envs, bool) if failed is None else failed & ~diverged
         info = self._info(diverged)
+        info["success"] = info["success"] & ~failed
         if diverged.any():  # what the engine left there is not this episode: show the last state that was
             for agent in self.agents:
                 obs[agent][diverged] = self._last[agent][diverged]
                 reward[agent][diverged] = 0
-            info["success"] = info["success"] & ~diverged
-        info["success"] = info["success"] & ~failed
+            for name in info.keys() - {"diverged"}:
+                info[name][diverged] = 0
         terminated = {a: failed.copy() for a in self.agents}
         truncated = ~failed & (diverged | (self.steps >= self.max_episode_steps))
         self._last = obs
@@ -117,16 +109,14 @@ class MujocoWorld(World):
         return broken
 
     def _observe(self) -> Arrays:
-        seen = self.task.observe()
+        self.task.measure()
         obs = {}
-        for agent in self.agents:
+        for agent, parts in self.task.observe().items():
             bound = self._bounds[agent]
-            row = np.empty((self.num_envs, len(bound)), np.float32)
-            at = 0
-            for part, entry in zip(seen[agent], self._entries[agent], strict=True):
-                row[:, at : at + entry.width] = part.reshape(self.num_envs, entry.width)
-                at += entry.width
-            obs[agent] = np.clip(row, -bound, bound, out=row)
+            row = np.empty((self.num_envs, len(bound)), np.float32)  # fresh: callers keep what they were given
+            np.concatenate(parts, axis=1, out=row, casting="same_kind")
+            np.minimum(row, bound, out=row)
+            obs[agent] = np.maximum(row, -bound, out=row)
         return obs
 
     def _info(self, diverged: np.ndarray) -> Arrays:
@@ -148,6 +138,8 @@ class MujocoWorld(World):
         for name, array in self.task.state().items():
             array[:] = state[f"task.{name}"]
         self.sims.forward(stage=_VEL)
+        self.task.measure()
+        self.task.before_step()
         self._last = self._observe()
         return self._last, self._info(np.zeros(self.num_envs, bool))
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from .. import scenes
-from ..rewards import approach, dist, near
+from ..rewards import approach, near
 from ..task import Entry, Task
 from ..world import MujocoWorld
 from . import skills
@@ -17,9 +17,7 @@ COLOURS = {
 COUNT = len(COLOURS)
 FIRST, SECOND = np.triu_indices(COUNT, 1)  # every pair once
 OTHERS = np.array([[(i + k) % COUNT for k in range(1, COUNT)] for i in range(COUNT)])  # anticlockwise at the start
-PAIR = np.array(
-    [[np.flatnonzero((min(i, j) == FIRST) & (max(i, j) == SECOND))[0] for j in OTHERS[i]] for i in range(COUNT)]
-)
+PAIRS = np.array([[k for k in range(len(FIRST)) if i in (FIRST[k], SECOND[k])] for i in range(COUNT)])  # with robot i
 
 
 class Crossing(Task):
@@ -39,6 +37,7 @@ class Crossing(Task):
     goal = skills.cross()
     skills = (skills.cross, skills.keep_away)
     horizon = 80
+    substeps = 8
     radius = 0.05  # of a robot, m
     close = 0.06  # a robot this near its goal has arrived, m
     spread = 15.0  # how far a start may be from its quarter's middle, degrees
@@ -50,84 +49,94 @@ class Crossing(Task):
         self.place = sims.bind("qpos").reshape(-1, COUNT, 2)
         self.velocity = sims.bind("qvel").reshape(-1, COUNT, 2)
         self.mark = sims.bind("mocap_pos")
-        self.before = self.place.copy()
+        self.before = np.zeros((2, len(FIRST), sims.nsim))
 
     def reset(self, ids, draw):
         turn = draw.uniform(0, 2 * np.pi)[:, None] + np.arange(COUNT) * 2 * np.pi / COUNT
         angle = turn + np.radians(draw.uniform([-self.spread] * COUNT, [self.spread] * COUNT))
         out = draw.uniform([0.4] * COUNT, [0.5] * COUNT)
         start = np.stack([out * np.cos(angle), out * np.sin(angle)], axis=-1)
-        self.place[ids] = self.before[ids] = start
+        self.place[ids] = start
+        self.before[..., ids] = (start[:, FIRST] - start[:, SECOND]).transpose(2, 1, 0)
         self.mark[ids, :, :2] = draw.uniform(np.full((COUNT, 2), -0.04), np.full((COUNT, 2), 0.04)) - start
         self.mark[ids, :, 2] = 0.001
 
     def before_step(self):
-        self.before[:] = self.place
+        self.before = self.apart
 
-    def left(self):
-        """(n, 4): how far each robot has to go, m."""
-        return dist(self.place, self.mark[:, :, :2])
+    def measure(self):
+        """x and y first, the copies last: NumPy goes fastest along what is long.
 
-    def gaps(self):
-        """(n, 6): the narrowest gap between the hulls of each pair during the step, had both driven straight; m."""
-        start = self.before[:, FIRST] - self.before[:, SECOND]
-        end = self.place[:, FIRST] - self.place[:, SECOND]
-        way = end - start
-        square = np.maximum(_dot(way, way), 1e-12)
-        share = np.clip(-_dot(start, way) / square, 0, 1)[..., None]
-        return dist(start + share * way, np.zeros(2)) - 2 * self.radius
+        here, target, way (2, 4, n): the robots' places and goals, and the way to go, m; left (4, n): its length.
+        apart (2, 6, n): from one robot of a pair to the other, m.
+        gaps (6, n): the narrowest gap between two hulls during the step, had both driven straight, m.
+        """
+        self.here, self.target = self.place.T.copy(), self.mark[:, :, :2].T.copy()
+        self.way = self.target - self.here
+        self.left = _length(self.way)
+        self.apart = self.here[:, FIRST] - self.here[:, SECOND]
+        move = self.apart - self.before
+        share = -_dot(self.before, move) / np.maximum(_dot(move, move), 1e-12)
+        self.gaps = _length(self.before + np.clip(share, 0, 1) * move) - 2 * self.radius
 
     def observe(self):
-        others = (self.place[:, OTHERS] - self.place[:, :, None]).reshape(-1, COUNT, 6)
-        speeds = self.velocity[:, OTHERS].reshape(-1, COUNT, 6)
-        ahead = self.mark[:, :, :2] - self.place
-        parts = (self.place, self.velocity, ahead, others, speeds)
-        return {agent: tuple(part[:, i] for part in parts) for i, agent in enumerate(self.agents)}
+        speed = self.velocity.T.copy()
+        seen = np.empty((COUNT, 18, len(self.place)), np.float32)
+        seen[:, 0:2], seen[:, 2:4], seen[:, 4:6] = (a.swapaxes(0, 1) for a in (self.here, speed, self.way))
+        others = self.here[:, OTHERS] - self.here[:, :, None]
+        seen[:, 6:12:2], seen[:, 7:12:2] = others
+        seen[:, 12::2], seen[:, 13::2] = speed[:, OTHERS]
+        return {agent: (seen[i].T,) for i, agent in enumerate(self.agents)}
 
     def reward(self):
-        gap = self.gaps()[:, PAIR].min(axis=2)
-        paid = 0.8 * approach(self.left(), furthest=1.2, margin=0.15) + 0.2 * (
-            1 - near(np.maximum(gap, 0), margin=0.15)
-        )
-        paid -= 5 * (gap < 0)
-        return {agent: paid[:, i] for i, agent in enumerate(self.agents)}
+        room = self.gaps[PAIRS].min(axis=1)
+        alone = 1 - near(np.maximum(room, 0), margin=0.15)
+        paid = 0.8 * approach(self.left, furthest=1.2, margin=0.15) + 0.2 * alone - 5 * (room < 0)
+        return dict(zip(self.agents, paid, strict=True))
 
     def failure(self):
-        return (self.gaps() < 0).any(axis=1)
+        return (self.gaps < 0).any(axis=0)
 
     def info(self):
-        return {"collisions": (self.gaps() < 0).sum(axis=1)}
+        return {"collisions": (self.gaps < 0).sum(axis=0)}
 
     def describe(self, env, agent):
         i = list(self.agents).index(agent)
-        others = {n: dist(self.place[env, i], self.place[env, j]) for j, n in enumerate(self.agents) if j != i}
-        nearest = min(others, key=lambda n: others[n])
+        room = {other: self.gaps[k, env] for other, k in zip(self._others(i), PAIRS[i], strict=True)}
+        nearest = min(room, key=room.__getitem__)
         return (
-            f"You are the {agent} robot, {100 * self.left()[env, i]:.0f} cm from your {agent} disc. "
-            f"The nearest robot is the {nearest} one, {100 * (others[nearest] - 2 * self.radius):.0f} cm away."
+            f"You are the {agent} robot, {100 * self.left[i, env]:.0f} cm from your {agent} disc. "
+            f"The nearest robot is the {nearest} one, {100 * room[nearest]:.0f} cm away."
         )
+
+    def _others(self, i):
+        return [agent for j, agent in enumerate(self.agents) if j != i]
 
     def scripted(self):
         """A roundabout: everybody circles the middle anticlockwise and leaves when the goal is near ahead."""
-        here, goal = (np.arctan2(p[..., 1], p[..., 0]) for p in (self.place, self.mark[:, :, :2]))
+        here, goal = (np.arctan2(p[1], p[0]) for p in (self.here, self.target))
         ahead = (goal - here) % (2 * np.pi)
         angle = here + np.radians(40)
-        circle = 0.3 * np.stack([np.cos(angle), np.sin(angle)], axis=-1)
+        circle = 0.3 * np.stack([np.cos(angle), np.sin(angle)])
         leave = (ahead < np.radians(60)) | (ahead > np.radians(330))
-        return self._drive(np.where(leave[..., None], self.mark[:, :, :2], circle))
+        return self._drive(np.where(leave, self.target, circle))
 
     def straight(self):
         """agent -> (n, 2) actions of a policy that drives straight to its goal and looks at nobody."""
-        return self._drive(self.mark[:, :, :2])
+        return self._drive(self.target)
 
     def _drive(self, target):
-        wish = 8 * (target - self.place)
-        wish /= np.maximum(dist(wish, np.zeros(2)), 1)[..., None]
-        return {agent: wish[:, i] for i, agent in enumerate(self.agents)}
+        wish = 8 * (target - self.here)
+        wish /= np.maximum(_length(wish), 1)
+        return {agent: wish[:, i].T for i, agent in enumerate(self.agents)}
 
 
 def _dot(a, b):
-    return a[..., 0] * b[..., 0] + a[..., 1] * b[..., 1]
+    return a[0] * b[0] + a[1] * b[1]
+
+
+def _length(a):
+    return np.sqrt(_dot(a, a))
 
 
 def make(num_envs: int, nthread: int = 0, **settings):

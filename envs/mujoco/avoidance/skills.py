@@ -14,12 +14,12 @@ def _task(world):
 
 def _furthest(world):
     """(n,): how far the robot that is furthest from its place still has to go, m."""
-    return _task(world).left().max(axis=1)
+    return _task(world).left.max(axis=0)
 
 
 def _narrowest(world):
     """(n,): the narrowest gap between any two hulls, m."""
-    return _task(world).gaps().min(axis=1)
+    return _task(world).gaps.min(axis=0)
 
 
 cross = Skill(
