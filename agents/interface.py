@@ -28,6 +28,8 @@ class Interface:
     """How every task of a curriculum meets one policy.
 
     observation, action: widths that every task is padded to; words: width of the instruction's vector.
+    scale: observations are divided by their bounds and multiplied by this: fixed, so that old tasks look as they did;
+        wide enough that centimetres matter to a network (at 1 a lift took three times as many steps).
     input: "instructed" (the sentence's vector), "blind" (zeros), "task-id" (a one-hot task number, no sentence).
     tasks: the ids of the curriculum, in order: what a task number means.
     reward: weights of the instructed view (progress, success, failure); all zero leaves the task's own reward.
@@ -39,6 +41,7 @@ class Interface:
     input: str = "instructed"
     tasks: tuple[str, ...] = ()
     reward: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    scale: float = 4.0
 
     def __post_init__(self):
         if self.input not in INPUTS:
@@ -78,7 +81,7 @@ class Interface:
 
 
 class Body(Wrapper):
-    """An instructed world whose rows are [observation / its bounds, zeros, vector]."""
+    """An instructed world whose rows are [scaled observation, zeros, vector]."""
 
     def __init__(self, world: Instructed, interface: Interface, number: int):
         super().__init__(world)
@@ -91,7 +94,7 @@ class Body(Wrapper):
             _fits(world.id, "observations", space.shape[0], interface.observation)
             _fits(world.id, "actions", world.action_spaces[agent].shape[0], interface.action)  # type: ignore[index]
             high = np.where(np.isfinite(space.high), space.high, 1)
-            self._scale[agent] = np.float32(1) / np.maximum(high, np.float32(1e-6)).astype(np.float32)
+            self._scale[agent] = (interface.scale / np.maximum(high, 1e-6)).astype(np.float32)
         width = interface.observation + interface.words
         self.observation_spaces = {a: spaces.Box(-np.inf, np.inf, (width,), np.float32) for a in world.agents}
         self.action_spaces = {a: spaces.Box(-1, 1, (interface.action,), np.float32) for a in world.agents}

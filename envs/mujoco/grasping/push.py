@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..rewards import approach, dist
+from ..rewards import approach, dist, near
 from ..world import MujocoWorld
 from . import skills
 from .tabletop import Tabletop
@@ -17,9 +17,11 @@ class Push(Tabletop):
         self.mark[ids, 2] = 0.001
 
     def reward(self):
-        reach = approach(dist(self.grip, self.cube), furthest=0.5, margin=0.1)
-        gap = dist(self.cube[:, :2], self.mark[:, :2])
-        return {"arm": 0.25 * reach + 0.75 * approach(gap, furthest=0.5, margin=0.06)}
+        gap = dist(self.grip, self.cube)
+        reach = approach(gap, furthest=0.5, margin=0.1)
+        steered = near(gap, margin=0.04) * np.clip(self.fingers.min(axis=1) / 0.03, 0, 1)  # fingers at its sides
+        arrived = approach(dist(self.cube[:, :2], self.mark[:, :2]), furthest=0.4, margin=0.08)
+        return {"arm": 0.15 * reach + 0.15 * steered + 0.7 * arrived}
 
     def scripted(self):
         """Closed fingers go over to the far side of the cube, down behind it, and along the line to the disc."""
