@@ -13,7 +13,12 @@ class Push(Tabletop):
     flat = True
 
     def place_mark(self, ids, draw):
-        self.mark[ids, :2] = draw.uniform([-0.18] * 2, [0.18] * 2)
+        """8 to 18 cm from the cube in any direction, turned back where that leaves the table's middle."""
+        angle, far = draw.uniform([0, 0.08], [2 * np.pi, 0.18]).T
+        offset = far[:, None] * np.column_stack([np.cos(angle), np.sin(angle)])
+        cube = self.cube_start[ids, :2]
+        offset[np.abs(cube + offset) > 0.2] *= -1
+        self.mark[ids, :2] = cube + offset
         self.mark[ids, 2] = 0.001
 
     def reward(self):
