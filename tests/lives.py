@@ -27,6 +27,7 @@ def chance(space: spaces.Space, rng: np.random.Generator) -> np.ndarray:
     """One action that the space has."""
     if isinstance(space, spaces.Box):
         return rng.uniform(space.low, space.high).astype(space.dtype)
+    assert isinstance(space, (spaces.Discrete, spaces.MultiDiscrete))
     count = space.n if isinstance(space, spaces.Discrete) else space.nvec
     return space.start + rng.integers(count)
 

@@ -353,4 +353,4 @@ def test_a_state_of_another_goal_is_refused():
 def test_wrong_settings_are_refused():
     for wrong in ({"delay": -1}, {"timeout": 0}):
         with pytest.raises(ValueError, match="delay must be 0 or more and timeout 1 or more"):
-            Instructed(make("Team"), **wrong)
+            Instructed(make("Team"), **wrong)  # pyright: ignore[reportArgumentType]

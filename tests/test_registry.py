@@ -71,7 +71,8 @@ def test_settings_of_one_world_are_not_those_of_another(monkeypatch):
     monkeypatch.setattr(
         toys, "keeper", lambda num_envs, extra, **s: extra.append(1) or toys.make(num_envs, **s), raising=False
     )
-    envs.make(spec.id), envs.make(spec.id)
+    envs.make(spec.id)
+    envs.make(spec.id)
     assert shared["extra"] == []
 
 

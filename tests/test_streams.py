@@ -64,7 +64,8 @@ def test_episodes_and_calls_bring_new_numbers_and_a_seed_brings_the_old_ones_bac
 def test_an_episode_does_not_depend_on_how_much_the_last_one_drew():
     one, few = begun(1, [5])
     other, many = begun(1, [5])
-    few.random(1), many.random(100)
+    few.random(1)
+    many.random(100)
     assert np.array_equal(one.begin(np.array([0])).random(3), other.begin(np.array([0])).random(3))
 
 

@@ -4,6 +4,7 @@ import gymnasium
 import numpy as np
 import pytest
 import torch
+import toys
 from gymnasium import spaces
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
 from lives import IDS, Actor, make
@@ -21,7 +22,7 @@ from ludus.envs.views.sb3 import Sb3View
 from ludus.envs.views.vector import VectorView
 from ludus.envs.views.vector import make as make_vector
 
-SEEDS = [5, 6, 7]
+SEEDS: list[int | None] = [5, 6, 7]
 JOINABLE = (*IDS, "Alone", "Team", "Choices", "Rivals")
 ONE_GROUP = (*IDS, "Alone", "Team", "Choices")
 FIRST = IDS[0]
@@ -40,7 +41,7 @@ def truth():
         if name not in lives:
             world = make(name, 3)
             actor = Actor(world, SEEDS)
-            moments = [(None, None, world.reset(np.arange(3), SEEDS)[0], None)]
+            moments: list[tuple] = [(None, None, world.reset(np.arange(3), SEEDS)[0], None)]
             for _ in range(world.max_episode_steps + 6):
                 action = actor()
                 moments.append((action, *autoreset.step(world, action)))
@@ -197,7 +198,7 @@ def test_nothing_is_wrapped_twice():
 
 
 def test_gym_make_passes_settings_on():
-    assert gymnasium.make(FIRST, nthread=1).unwrapped.world.num_envs == 1
+    assert isinstance(gymnasium.make(FIRST, nthread=1).unwrapped, GymView)
     with pytest.raises(ValueError, match="colour"):
         gymnasium.make(FIRST, colour="red")
 
@@ -206,15 +207,17 @@ def test_make_vec_gives_the_batch_itself():
     env = gymnasium.make_vec(FIRST, num_envs=256)
     assert isinstance(env, VectorView) and env.world.num_envs == 256
     assert env.metadata["autoreset_mode"] is AutoresetMode.SAME_STEP
-    assert gymnasium.make_vec(FIRST, num_envs=2, autoreset_mode="NEXT_STEP").mode is AutoresetMode.NEXT_STEP
+    other = gymnasium.make_vec(FIRST, num_envs=2, autoreset_mode="NEXT_STEP")
+    assert other.metadata["autoreset_mode"] is AutoresetMode.NEXT_STEP
     with pytest.raises(ValueError, match="SAME_STEP"):
         gymnasium.make_vec(FIRST, autoreset_mode="sometimes")
 
 
 def test_the_batch_cuts_off_by_itself_at_the_length_asked_for():
     env = make_vector(2, max_episode_steps=3, world=FIRST)
+    shape = env.action_space.shape or ()
     env.reset(seed=0)
-    cuts = [env.step(np.zeros((2, *env.single_action_space.shape)))[3].all() for _ in range(6)]
+    cuts = [env.step(np.zeros(shape))[3].all() for _ in range(6)]
     assert cuts == [False, False, True, False, False, True]
 
 
@@ -246,7 +249,7 @@ def test_joint_spaces_stand_in_agent_order():
 
 def test_spaces_of_different_kinds_are_not_joined():
     world = make("Team")
-    world.action_spaces["bob"] = spaces.Discrete(2)
+    world.action_spaces = {"ann": spaces.Box(-1, 1, (2,)), "bob": spaces.Discrete(2)}
     with pytest.raises(ValueError, match="different kinds"):
         Joint(world)
 
@@ -283,13 +286,14 @@ def test_partners_play_the_other_groups():
 
 def test_idle_partners_do_nothing_and_random_ones_depend_on_the_seed_alone():
     def life(policy, seed, n=1):
-        world = Partners(make("Rivals", n), {"guards": policy})
+        toy = toys.make(n, "Rivals")
+        world = Partners(toy, {"guards": policy})
         world.reset(np.arange(n), range(seed, seed + n))
         zeros = {a: np.zeros((n, 2)) for a in world.agents}
         states = []
         for _ in range(4):
             world.step(zeros)
-            states.append(world.unwrapped.place[:, 2].copy())
+            states.append(toy.place[:, 2].copy())
         return np.array(states)
 
     assert not np.array_equal(life("idle", 1), life("random", 1))
@@ -298,14 +302,15 @@ def test_idle_partners_do_nothing_and_random_ones_depend_on_the_seed_alone():
 
 
 def test_random_partners_are_part_of_the_state():
-    world = Partners(make("Rivals", 2), {"guards": "random"})
+    toy = toys.make(2, "Rivals")
+    world = Partners(toy, {"guards": "random"})
     world.reset(np.arange(2), [1, 2])
     zeros = {a: np.zeros((2, 2)) for a in world.agents}
     world.step(zeros)
     state = world.state()
-    ahead = [world.step(zeros).obs["ann"] for _ in range(3)], world.unwrapped.place.copy()
+    ahead = [world.step(zeros).obs["ann"] for _ in range(3)], toy.place.copy()
     world.restore(state)
-    equal(([world.step(zeros).obs["ann"] for _ in range(3)], world.unwrapped.place.copy()), ahead)
+    equal(([world.step(zeros).obs["ann"] for _ in range(3)], toy.place.copy()), ahead)
 
 
 def test_wrong_partners_are_refused():
@@ -334,6 +339,18 @@ def test_an_agent_that_ended_leaves_and_the_others_go_on():
             assert view.agents == ["bob"]
     assert left
     assert view.agents == [] and view.step({}) == ({}, {}, {}, {}, {})
+
+
+def test_an_agent_that_ends_in_the_last_step_has_ended_and_was_not_cut_off():
+    world = toys.make(1, "Team")
+    view = ParallelView(world)
+    view.reset(seed=0)
+    for _ in range(12):
+        last = world.steps[0] == 11
+        world.place[:] = 0.99 if last else 0.0, 0.0
+        push = float(last)
+        _, _, terminated, truncated, _ = view.step({"ann": np.full(2, push), "bob": np.zeros(2)})
+    assert (terminated, truncated) == ({"ann": True, "bob": False}, {"ann": False, "bob": True})
 
 
 def test_an_action_missing_for_a_living_agent_is_refused():
@@ -376,7 +393,7 @@ def test_rows_keep_what_they_returned():
     kept = [view.reset()]
     copies = [kept[0].copy()]
     for _ in range(8):
-        obs, reward, _, infos = view.step(np.zeros((4, *view.action_space.shape)))
+        obs, reward, _, infos = view.step(np.zeros((4, *(view.action_space.shape or ()))))
         new = [obs, reward, *(i["terminal_observation"] for i in infos if "terminal_observation" in i)]
         kept, copies = kept + new, copies + [a.copy() for a in new]
     assert all(np.array_equal(a, b) for a, b in zip(kept, copies, strict=True))
@@ -397,10 +414,10 @@ def test_a_seed_holds_for_one_reset():
     first, second = view.reset(), view.reset()
     view.seed(3)
     assert np.array_equal(view.reset(), first) and not np.array_equal(first, second)
-    assert np.array_equal(first[1:2], Sb3View_seeded("Alone", 4))
+    assert np.array_equal(first[1:2], seeded("Alone", 4))
 
 
-def Sb3View_seeded(name, seed):
+def seeded(name, seed):
     view = Sb3View(make(name))
     view.seed(seed)
     return view.reset()
@@ -412,7 +429,7 @@ def test_after_restore_the_next_step_is_the_right_one(build):
     view.seed(0)
     view.reset()
     rng = np.random.default_rng(0)
-    actions = rng.uniform(-1, 1, (12, 4, *view.action_space.shape))
+    actions = rng.uniform(-1, 1, (12, 4, *(view.action_space.shape or ())))
     for action in actions[:3]:
         obs = view.step(action)[0]
     state = view.state()
@@ -432,7 +449,8 @@ def test_it_answers_as_a_vec_env_does():
     view.set_attr("max_episode_steps", 3)
     assert view.get_attr("max_episode_steps") == [3] * 4
     assert not view.has_attr("nonsense")
-    assert view.render().ndim == 3 and len(view.get_images()) == 2
+    picture = view.render()
+    assert picture is not None and picture.ndim == 3 and len(view.get_images()) == 2
     with pytest.raises(ValueError, match="3 actions for 4 rows"):
         view.step(np.zeros((3, 2)))
 

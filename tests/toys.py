@@ -65,15 +65,17 @@ class Walkers(World):
         reward = {a: np.where(before[:, k], self.place[:, k], 0.0) for k, a in enumerate(self.agents)}
         terminated = {a: ~self.alive[:, k] for k, a in enumerate(self.agents)}
         truncated = (self.steps >= self.max_episode_steps) & self.alive.any(axis=1)
-        return Step(self._observe(), reward, terminated, truncated, self._info())
+        return Step(self._observe(), reward, terminated, truncated, self._info(sum(reward.values())))
 
     def _observe(self):
         time = self.steps / 12
         rows = {a: np.stack([self.place[:, k], time, time * self.place[:, k]], 1) for k, a in enumerate(self.agents)}
         return {a: np.where(self.shown[:, k, None], rows[a], 0).astype(np.float32) for k, a in enumerate(self.agents)}
 
-    def _info(self):
-        return {"success": self.goal.achieved(self), "steps": self.steps.copy(), "places": self.place.copy()}
+    def _info(self, earned: np.ndarray | float = 0.0):
+        """What a reset says of the copies it leaves alone, earned among it, is not what their last step said."""
+        measures = {"steps": self.steps.copy(), "places": self.place.copy(), "earned": np.zeros(self.num_envs) + earned}
+        return {"success": self.goal.achieved(self)} | measures
 
     def state(self):
         own = {"place": self.place, "alive": self.alive, "shown": self.shown, "steps": self.steps}
