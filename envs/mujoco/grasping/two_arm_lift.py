@@ -31,7 +31,7 @@ class TwoArmLift(Task):
     }
     actions = {
         "agents": (
-            Entry("velocity of the hand, as a share of 0.5 m/s", 3, "1", 1.0),
+            Entry("velocity of the hand, as a share of 0.4 m/s", 3, "1", 1.0),
             Entry("opening of the fingers, from open (-1) to closed (1)", 1, "1", 1.0),
         )
     }
