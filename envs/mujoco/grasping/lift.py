@@ -10,6 +10,7 @@ from .tabletop import Tabletop
 
 class Lift(Tabletop):
     goal = skills.lift()
+    marked = False
 
     def reward(self):
         reach = approach(dist(self.grip, self.cube), furthest=0.5, margin=0.1)

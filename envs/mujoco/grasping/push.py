@@ -38,11 +38,11 @@ class Push(Tabletop):
         behind = -0.065 * ahead - offset
         pushing = (self.grip[:, 2] < 0.06) & (along < -0.02) & (np.abs(aside).max(axis=1) < 0.02)
         move = np.where(pushing[:, None], far[:, None] * ahead - 2 * aside, behind)
-        move /= np.maximum(np.abs(move).max(axis=1) * 12, 1)[:, None]  # straight, though each axis has its own limit
-        low = pushing | (dist(offset, -0.065 * ahead) < 0.02)
+        move /= np.maximum(np.abs(move).max(axis=1) * 20, 1)[:, None]  # straight, though each axis has its own limit
+        low = pushing | (dist(offset, -0.065 * ahead) < 0.03)
         move = np.column_stack([move, np.where(low, 0.03, 0.1) - self.grip[:, 2]])
         move[far < 0.025] = 0
-        return self.go(self.grip + move, closed=1)
+        return self.go(self.grip + move, closed=1, gain=20)
 
 
 def make(num_envs: int, nthread: int = 0, **settings):

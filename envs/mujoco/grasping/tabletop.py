@@ -21,8 +21,8 @@ class Tabletop(Task):
             Entry("opening of the left and right finger, from open to closed", 2, "m", 0.05),
             Entry("cube, seen from the fingertips", 3, "m", 0.5),
             Entry("cube, velocity", 3, "m/s", 1.0),
-            Entry("mark, seen from the fingertips", 3, "m", 0.5),
-            Entry("mark, seen from the cube", 3, "m", 0.5),
+            Entry("mark, seen from the fingertips (zeros where there is none)", 3, "m", 0.5),
+            Entry("mark, seen from the cube (zeros where there is none)", 3, "m", 0.5),
         )
     }
     actions = {
@@ -34,7 +34,8 @@ class Tabletop(Task):
     skills = (skills.reach, skills.push, skills.lift)
     edge = 0.04  # of the cube, m
     spread = 0.12  # how far from the middle things start, m
-    flat = False  # the mark is a disc on the table
+    marked = True  # there is a mark
+    flat = False  # it is a disc on the table
 
     def scene(self):
         scene = scenes.table({"arm": (0, 0, 0)})
@@ -61,6 +62,9 @@ class Tabletop(Task):
         self.cube_start[ids, :2] = draw.uniform([-self.spread] * 2, [self.spread] * 2)
         self.place_mark(ids, draw)
 
+    def feasible(self, env, agent):
+        return [skills.lift()] + [skills.reach()] * self.marked + [skills.push()] * self.flat
+
     def place_mark(self, ids, draw):
         self.mark[ids] = [0, 0, -0.2]
 
@@ -72,8 +76,8 @@ class Tabletop(Task):
                 self.fingers,
                 self.cube - self.grip,
                 self.cube_velocity,
-                self.mark - self.grip,
-                self.mark - self.cube,
+                (self.mark - self.grip) * self.marked,
+                (self.mark - self.cube) * self.marked,
             )
         }
 
@@ -87,7 +91,7 @@ class Tabletop(Task):
         high = self.cube[env, 2] - self.edge / 2
         where = f"raised {100 * high:.0f} cm" if high > 0.01 else "on the table"
         seen = f"The red cube is {where}, {held}."
-        if self.mark[env, 2] > -0.1:
+        if self.marked:
             seen += f" The green mark is {100 * dist(self.mark, self.grip)[env]:.0f} cm from the fingertips"
             seen += f" and {100 * dist(self.mark, self.cube)[env]:.0f} cm from the cube."
         return seen
