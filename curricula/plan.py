@@ -8,6 +8,7 @@ import inspect
 import json
 from collections.abc import Sequence
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from ..envs import registry
@@ -119,6 +120,11 @@ def plan(
     sized = curriculum.at(tier)
     chosen = tuple(_settled(m, sized, algorithm) for m in methods)
     return Plan(sized, algorithm, _settings(sized, algorithm), chosen, regime, input, instructor, tier, seed, device)
+
+
+def default_out(curriculum: str, tier: str) -> Path:
+    """Where the runs of a curriculum are kept unless one says otherwise."""
+    return Path("runs") / (curriculum if tier == "full" else f"{curriculum}-{tier}")
 
 
 def build_methods(plan: Plan) -> list[Any]:

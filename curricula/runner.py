@@ -9,10 +9,10 @@ import resource
 import shutil
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from importlib import metadata
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
@@ -24,7 +24,8 @@ from ..agents.learner import Learner
 from ..agents.state import State
 from ..envs import registry
 from . import checkpoint, curriculum, evaluation, folder, metrics
-from .plan import Part, Plan, build_methods, plan
+from .plan import Part, Plan, build_methods, default_out, plan
+from .progress import Progress, Tell
 from .record import Record, read_json, read_run
 
 FORMAT = 1  # of a run folder
@@ -34,20 +35,6 @@ LIBRARIES = ("mujoco", "gymnasium", "stable-baselines3", "torch", "numpy")
 
 class Stopped(RuntimeError):
     """A run ended before its end; what was done is kept. The message is one line and says how to go on."""
-
-
-class Progress(NamedTuple):
-    """Where a run stands, told now and then. success: task -> its latest score."""
-
-    label: str
-    seed: int
-    doing: str  # "learning", "evaluating", "done"
-    stage: int
-    stages: int
-    task: str
-    step: int
-    steps: int
-    success: dict[str, float]
 
 
 def run(
@@ -68,12 +55,12 @@ def run(
     tensorboard: bool = False,
     evaluations: bool = True,
     checkpoint_share: float = 0.05,
-    progress: Callable[[Progress], None] = lambda _: None,
+    progress: Tell = lambda _: None,
 ) -> Path:
     """Live through a curriculum (a name, a path, or one made in Python); returns the run's folder.
 
     methods: names of agents.methods, or 'module:Class'; regime: "sequence", "joint" or "scratch".
-    out: the folder (None: runs/<curriculum>/<label>-<seed>); resume: go on with what is there, or begin.
+    out: the folder (None: runs/<curriculum>[-<tier>]/<label>-<seed>); resume: go on with what is there, or begin.
     threads: of the physics (0: all CPUs); the numbers do not depend on it.
     evaluations: False learns without ever trying the policy, and so keeps no record.
     checkpoint_share: of the time that checkpoints may take; a stage always starts with one.
@@ -83,7 +70,7 @@ def run(
     """
     made = what if isinstance(what, curriculum.Curriculum) else curriculum.load(what, allow_code)
     planned = plan(made, algorithm, methods, regime, input, instructor, tier, seed, device)
-    path = Path(out) if out is not None else Path("runs") / made.name / f"{planned.label}-{seed}"
+    path = Path(out) if out is not None else default_out(made.name, tier) / f"{planned.label}-{seed}"
     life = Life(planned, path, threads, evaluations, checkpoint_share, progress, tensorboard)
     with _opened(path, planned, resume) as finished:
         if not finished:
