@@ -250,7 +250,7 @@ def plasticity_auc_loss(scores: Scores, references: References) -> Value:
 
 
 class Metric(NamedTuple):
-    """function(scores, references) -> Value, its docstring the formula; and which way is better ("" where neither is)."""
+    """function(scores, references) -> Value, its docstring the formula; which way is better ("" where neither is)."""
 
     function: Callable[[Scores, References], Value]
     better: str

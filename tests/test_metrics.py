@@ -125,6 +125,11 @@ def test_fading_loss_counts_the_evaluations_soon_after_the_stage_most():
     assert value("meal.forgetting", scores) == pytest.approx((a + 0) / 2)
 
 
+def test_the_best_before_the_end_is_what_chaudhrys_forgetting_compares_with():
+    scores = record([[0.5, 0, 0], [0.3, 1, 0], [0.9, 0.8, 1]])
+    assert value("chaudhry.forgetting", scores) == pytest.approx((-0.4 + 0.2) / 2)
+
+
 def test_an_unlearnt_stage_is_named_and_not_counted():
     scores = record([[0.9, 0, 0], [0.9, 0.5, 0], [0.4, 0.0, 1]])
     found = measure("bars.forgetting", scores)
@@ -173,6 +178,12 @@ def test_a_missing_score_stays_missing_and_never_becomes_zero():
     found = compute(scores)
     assert found["metrics"]["gem.bwt"]["value"] is None and found["matrix"][2][0] is None
     assert found["metrics"]["gem.bwt"]["note"]
+
+
+def test_a_line_that_is_not_there_is_a_score_that_is_missing():
+    scores = Scores.from_rows([row(0, 0, 0, 1.0, True), row(1, 1, 1, 1.0, True)], ["task0", "task1"])
+    assert np.isnan(scores.matrix[[0, 1], [1, 0]]).all() and scores.learned.tolist() == [1, 1]
+    assert math.isnan(value("gem.bwt", scores)) and math.isnan(value("average_performance", scores))
 
 
 def test_without_untrained_scores_their_transfer_is_missing():

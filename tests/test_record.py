@@ -213,6 +213,7 @@ HOSTILE = {
     "a folder for a file": lambda f: ((f / "costs.json").unlink(), (f / "costs.json").mkdir()),
     "settings as list": lambda f: (f / "run.json").write_text("[]"),
     "settings with NaN": lambda f: (f / "run.json").write_text('{"format": NaN}'),
+    "costs with NaN": lambda f: (f / "costs.json").write_text('{"seconds": NaN}'),
     "settings nested": lambda f: (f / "run.json").write_text("[" * 10**6),
     "another format": lambda f: _settings(f, format=2),
     "a seed as text": lambda f: _settings(f, seed="0"),
