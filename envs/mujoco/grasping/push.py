@@ -26,7 +26,8 @@ class Push(Tabletop):
         reach = approach(gap, furthest=0.5, margin=0.1)
         steered = near(gap, margin=0.04) * np.clip(self.fingers.min(axis=1) / 0.03, 0, 1)  # fingers at its sides
         arrived = approach(dist(self.cube[:, :2], self.mark[:, :2]), furthest=0.4, margin=0.08)
-        return {"arm": 0.15 * reach + 0.15 * steered + 0.7 * arrived}
+        low = 1 - np.clip((self.cube[:, 2] - self.edge / 2) / 0.04, 0, 1)  # carried through the air is not pushed
+        return {"arm": 0.15 * reach + 0.15 * steered + 0.7 * arrived * low}
 
     def scripted(self):
         """Closed fingers go over to the far side of the cube, down behind it, and along the line to the disc."""
