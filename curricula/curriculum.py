@@ -145,7 +145,7 @@ class Curriculum(_Frozen):
 
 def names() -> list[str]:
     """The curricula of the library."""
-    library = resources.files(__package__) / "library"
+    library = resources.files(str(__package__)) / "library"
     return sorted(f.name.removesuffix(".yaml") for f in library.iterdir() if f.name.endswith(".yaml"))
 
 
@@ -212,7 +212,7 @@ def _source(name: str | Path):
         return path
     if str(name) not in names():
         raise registry.nearest(_shown(str(name)), names(), "curriculum")
-    return resources.files(__package__) / "library" / f"{name}.yaml"
+    return resources.files(str(__package__)) / "library" / f"{name}.yaml"
 
 
 def _text(source) -> str:

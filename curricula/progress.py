@@ -84,7 +84,7 @@ def _bars() -> Iterator[Tell]:
 
         def tell(p: Progress) -> None:
             speed, left = pace(p)
-            fields = {
+            fields: dict[str, Any] = {
                 "who": escape(f"{p.label} · seed {p.seed}"),
                 "stage": escape("done" if p.doing == "done" else f"{stage_of(p)}, {p.doing}"),
                 "rate": f"{speed:,.0f} steps/s, {clock(0 if p.doing == 'done' else left)} left",

@@ -131,7 +131,7 @@ def plan_of(run: Run, regime: str) -> Plan:
 def _library(curriculum: str) -> list[dict[str, Any]]:
     if os.sep in curriculum or curriculum.startswith("."):
         return []
-    file = resources.files(__package__) / "references" / f"{curriculum}.jsonl"
+    file = resources.files(str(__package__)) / "references" / f"{curriculum}.jsonl"
     with resources.as_file(file) as path:
         return read(path)
 

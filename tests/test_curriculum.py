@@ -1,0 +1,119 @@
+"""A curriculum file is checked when it is read: one line says file, line, field, and what would be right."""
+
+import json
+
+import pytest
+
+from ludus.curricula import curriculum
+from ludus.curricula.curriculum import Invalid
+from ludus.envs import UnknownName
+
+GOOD = """\
+about: two tasks
+observation: 20
+action: 4
+evaluation: {per_stage: 4}
+stages:
+  - {task: Reach-v0, steps: 1000}
+  - task: ludus/Push-v0
+    steps: 2001
+    resets: {exploration: false}
+algorithms:
+  ppo: {rows: 64, settings: {n_steps: 8}}
+methods:
+  replay: {size: 500}
+tiers:
+  smoke: {steps: 0.01, episodes: 2}
+  full: {}
+"""
+
+
+@pytest.fixture
+def read(tmp_path):
+    def reading(text, **how):
+        path = tmp_path / "mine.yaml"
+        path.write_text(text)
+        return curriculum.load(path, **how)
+
+    return reading
+
+
+def test_a_file_of_ones_own_is_read_like_one_of_the_library(read):
+    made = read(GOOD)
+    assert made.name == "mine"
+    assert [t.task for t in made.tasks] == ["ludus/Reach-v0", "ludus/Push-v0"]
+    assert made.stages[1].resets.model_dump() == {"optimizer": True, "buffer": True, "exploration": False}
+
+
+@pytest.mark.parametrize("name", curriculum.names())
+def test_every_curriculum_of_the_library_fits_its_tasks_and_has_its_tiers(name):
+    made = curriculum.load(name)
+    assert made.about and {"smoke", "small", "full"} <= set(made.tiers)
+    assert all(s.steps >= 1 for tier in made.tiers for s in made.at(tier).stages)
+
+
+def test_a_tier_scales_budgets_and_replaces_the_numbers_of_evaluations(read):
+    small = read(GOOD).at("smoke")
+    assert [s.steps for s in small.stages] == [10, 20]
+    assert (small.evaluation.per_stage, small.evaluation.episodes, small.evaluation.last_episodes) == (4, 2, 100)
+    with pytest.raises(UnknownName, match=r"no tier 'smok' in|no tier in mine 'smok'; did you mean smoke"):
+        read(GOOD).at("smok")
+
+
+def test_a_frozen_curriculum_cannot_be_changed(read):
+    with pytest.raises(ValueError, match="frozen"):
+        read(GOOD).observation = 3
+
+
+def test_the_schema_names_every_key():
+    text = json.dumps(curriculum.schema())
+    assert all(f'"{key}"' in text for key in ("stages", "task", "per_stage", "resets", "rows"))
+
+
+WRONG = {
+    "a misspelt key": ("steps: 2001", "stps: 2001", 8, ["stages.1.stps", "did you mean 'steps'"]),
+    "a misspelt key inside": ("exploration:", "exploraton:", 9, ["resets.exploraton", "did you mean 'exploration'"]),
+    "a misspelt task": ("Reach-v0", "Raech-v0", 6, ["stages.0.task", "ludus/Reach-v0"]),
+    "a negative budget": ("2001", "-2001", 8, ["stages.1.steps", "-2001"]),
+    "a word for a number": ("2001", "many", 8, ["stages.1.steps", "many"]),
+    "yes for a number": ("2001", "yes", 8, ["stages.1.steps"]),
+    "not a number": ("2001", ".nan", 8, ["stages.1.steps", "finite"]),
+    "a date": ("two tasks", "2020-01-01", 1, ["about", "quotes"]),
+    "a key twice": ("action: 4", "action: 4\naction: 5", 4, ["action", "twice"]),
+    "a key that is no word": ("action: 4", "4: 4", 3, ["key must be a word"]),
+    "too few stages": ("steps: 0.01", "steps: 0", 15, ["tiers.smoke.steps"]),
+    "narrow observations": ("observation: 20", "observation: 12", 2, ["ludus/Reach-v0 needs a width of 20; 12 given"]),
+    "narrow actions": ("action: 4", "action: 3", 3, ["action", "needs a width of 4; 3 given"]),
+    "an unknown setting": ("steps: 2001", "settings: {weight: 3}\n    steps: 2001", 8, ["stages.1.settings"]),
+    "code": ("Reach-v0", "'os:system'", 6, ["stages.0.task", "--allow-code"]),
+    "broken YAML": ("about: two", "about two", 2, ["mapping values"]),
+    "an alias": ("two tasks", "&a two tasks", 1, ["aliases are not allowed"]),
+    "a tag": ("two tasks", "!!python/object/apply:os.system [ls]", 1, ["tags are not allowed"]),
+}
+
+
+@pytest.mark.parametrize(("old", "new", "line", "said"), WRONG.values(), ids=WRONG)
+def test_a_wrong_file_is_refused_in_one_line_that_names_file_line_and_field(read, old, new, line, said):
+    with pytest.raises(Invalid) as refused:
+        read(GOOD.replace(old, new, 1))
+    message = str(refused.value)
+    assert message.startswith(f"mine.yaml, line {line}: ") and "\n" not in message
+    assert all(words in message for words in said), message
+
+
+def test_one_task_with_two_settings_is_refused(read):
+    twice = "  - {task: Reach-v0, steps: 10}\n  - {task: Reach-v0, steps: 10, settings: {nthread: 1}}\nalgorithms:"
+    with pytest.raises(Invalid, match="ludus/Reach-v0 has other settings in another stage"):
+        read(GOOD.replace("algorithms:", twice), fit=False)
+
+
+def test_code_is_allowed_where_one_says_so(read):
+    mine = GOOD.replace("Reach-v0", "'ludus.envs.mujoco.grasping.reach:make'")
+    assert read(mine, allow_code=True).tasks[0].task == "ludus.envs.mujoco.grasping.reach:make"
+
+
+def test_an_unknown_name_is_answered_with_the_nearest():
+    with pytest.raises(UnknownName, match="did you mean first-steps"):
+        curriculum.load("frist-steps")
+    with pytest.raises(Invalid, match="no such file"):
+        curriculum.load("nowhere/mine.yaml")
