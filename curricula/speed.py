@@ -54,13 +54,18 @@ def compare(env: str, runners: Sequence[Runner], seconds: float, rounds: int) ->
             runner.prepare()
             runner.block()  # first calls allocate
         for round in range(rounds):
-            for i in np.roll(np.arange(len(runners)), round):
+            for i in _turns(len(runners), round):
                 rates[round, i] = _rate(runners[i], seconds)
     finally:
         for runner in runners:
             runner.close()
     ratios = rates / rates[:, :1]
     return [_row(env, r.name, rates[:, i], ratios[:, i]) for i, r in enumerate(runners)]
+
+
+def _turns(count: int, round: int) -> list[int]:
+    """The order of a round: each begins with another, so that none always follows the same one."""
+    return [(i + round) % count for i in range(count)]
 
 
 def _rate(runner: Runner, seconds: float) -> float:
@@ -163,7 +168,7 @@ def learning(id: str, seconds: float, rounds: int, settings: dict[str, Any] | No
         for runner in runners:
             runner.block()
         for round in range(rounds):
-            for i in np.roll(np.arange(3), round):
+            for i in _turns(len(runners), round):
                 rates[runners[i].name].append(_rate(runners[i], seconds))
     finally:
         for runner in runners:
@@ -177,9 +182,11 @@ def learning(id: str, seconds: float, rounds: int, settings: dict[str, Any] | No
 def _training_env(id: str) -> Any:
     from ..agents.interface import Interface
 
-    probe = registry.make(id)
-    widths = [max(s.shape[0] for s in spaces.values()) for spaces in (probe.observation_spaces, probe.action_spaces)]  # type: ignore[index]
-    return Interface(*widths).env([registry.spec(id).id], ROWS)
+    probe: Any = registry.make(id)
+    observation, action = (
+        max(s.shape[0] for s in spaces.values()) for spaces in (probe.observation_spaces, probe.action_spaces)
+    )
+    return Interface(observation, action).env([registry.spec(id).id], ROWS)
 
 
 def _stepping(id: str) -> Runner:
