@@ -38,7 +38,7 @@ reach = Skill(
 push = Skill(
     "push",
     ("push the cube onto the green disc", "slide the cube to the green disc", "shove the cube to the green disc"),
-    achieved=lambda world, a: _push_gap(world, a) < 0.04,
+    achieved=lambda world, a: (_push_gap(world, a) < 0.04) & (_raised(world, a) < 0.01),
     progress=lambda world, a: closer(_push_gap(world, a), 0.4),
     held_out=("get the cube over to the green disc",),
     chinese=("把方块推到绿色圆盘上",),
