@@ -1,0 +1,286 @@
+"""What the MuJoCo tasks promise: solvable, not by chance and not alone; and a breakdown harms one copy only."""
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from ludus import envs
+from ludus.envs.mujoco.render import Camera
+
+every_robot = pytest.mark.parametrize("name", envs.ids("mujoco"))
+every_team = pytest.mark.parametrize("name", envs.ids("mujoco", "cooperative"))
+every_avoider = pytest.mark.parametrize("name", envs.ids("mujoco", "avoidance"))
+
+
+def start(name, num_envs, first_seed=0):
+    world = envs.make(name, num_envs)
+    world.reset(np.arange(num_envs), [first_seed + i for i in range(num_envs)])
+    return world
+
+
+def success(world, policy):
+    """The share of copies whose first episode ends in success under policy(world, step) -> actions."""
+    won, over = np.zeros(world.num_envs, bool), np.zeros(world.num_envs, bool)
+    for step in range(world.max_episode_steps):
+        result = world.step(policy(world, step))
+        won |= result.info["success"] & result.done & ~over
+        over |= result.done
+    assert over.all()
+    return won.mean()
+
+
+def scripted(world, step):
+    return world.scripted()
+
+
+def idle(world, step):
+    return {a: np.zeros((world.num_envs, *world.action_spaces[a].shape)) for a in world.agents}
+
+
+def random(world, step):
+    rng = np.random.default_rng(step)
+    return {a: rng.uniform(-1, 1, x.shape) for a, x in idle(world, step).items()}
+
+
+def bang(world, step):
+    """The hardest way to act: each entry at one of its ends, held for three steps."""
+    return {a: np.sign(x) for a, x in random(world, step // 3).items()}
+
+
+# Can be solved, not by chance, not alone
+
+
+@every_robot
+def test_the_script_solves_it(name):
+    assert success(start(name, 100), scripted) >= 0.95
+
+
+@every_robot
+@pytest.mark.parametrize("policy", [idle, random])
+def test_it_is_not_solved_by_doing_nothing_or_anything(name, policy):
+    world = start(name, 64)
+    assert not world.task.success().any(), "an episode began solved"
+    assert success(world, policy) < 0.05
+
+
+@every_team
+def test_no_agent_may_be_idle(name):
+    for lazy in envs.make(name).agents:
+        assert success(start(name, 32), lambda w, t, lazy=lazy: w.scripted() | {lazy: idle(w, t)[lazy]}) < 0.1, lazy
+
+
+@every_team
+def test_no_agent_may_repeat_what_another_does(name):
+    agents = envs.make(name).agents
+    for parrot, other in [(a, b) for a in agents for b in agents if a != b]:
+
+        def repeat(world, step, parrot=parrot, other=other):
+            actions = world.scripted()
+            return actions | {parrot: actions[other]}
+
+        assert success(start(name, 32), repeat) < 0.1, f"{parrot} repeats {other}"
+
+
+@every_avoider
+def test_who_does_not_look_fails_at_least_half_the_time(name):
+    assert success(start(name, 100), lambda world, step: world.task.straight()) <= 0.5
+
+
+def test_every_skill_is_achieved_in_some_task_and_progress_says_so():
+    achieved, known = set(), set()
+    for name in envs.ids("mujoco"):
+        world = start(name, 20)
+        known |= {skill.name for skill in world.skills}
+        assert (world.goal.progress(world) < 0.9).all()
+        for _ in range(world.max_episode_steps - 1):
+            world.step(world.scripted())
+            for skill in world.skills:
+                done = skill().achieved(world)
+                achieved |= {skill.name} if done.any() else set()
+                assert (skill().progress(world)[done] >= 0.9).all(), skill.name
+    assert achieved == known
+
+
+# What is particular to one task
+
+
+@pytest.mark.parametrize("place", [(0.5, 0, 0.02), (0, -0.5, 0.02), (0, 0, -0.3)])
+def test_a_cube_that_leaves_the_table_ends_the_episode_as_failed(place):
+    for name in ("Push-v0", "Lift-v0"):
+        world = start(name, 2)
+        world.task.cube_start[1, :3] = place
+        result = world.step(idle(world, 0))
+        assert result.terminated["arm"].tolist() == [False, True] and not result.info["success"][1]
+
+
+def test_a_bar_that_tips_over_or_leaves_the_table_ends_the_episode_as_failed():
+    world = start("TwoArmLift-v0", 3)
+    world.task.bar[1, 0] = 0.5
+    world.task.bar[2, 2:7] = 0.3, np.cos(np.pi / 4), np.sin(np.pi / 4), 0, 0
+    result = world.step(idle(world, 0))
+    assert all(t.tolist() == [False, True, True] for t in result.terminated.values())
+
+
+def test_one_hand_cannot_lift_the_bar_and_two_can():
+    world = start("TwoArmLift-v0", 20)
+    model = world.sims.model
+    weight = model.body("bar").subtreemass[0] * -model.opt.gravity[2]
+    strength = model.actuator("left/z").forcerange[1]
+    assert strength < weight < 2 * strength
+
+    def let_go(world, step):
+        if step < 30:
+            return world.scripted()
+        rows = [1.0] * world.num_envs
+        return {"left": np.outer(rows, [0, 0, 1, 1]), "right": np.outer(rows, [0, 0, 0, -1])}
+
+    assert success(world, let_go) == 0
+
+
+def test_both_arms_see_the_same_when_things_stand_the_same_for_both():
+    world = start("TwoArmLift-v0", 1)
+    task = world.task
+    for hand in task.hand.values():
+        hand[0] = 0.03, -0.05, -0.1
+    task.bar[0] = 0, 0, 0.01, 1, 0, 0, 0
+    world.sims.forward()
+    left, right = world._observe().values()
+    assert np.allclose(left, right, atol=1e-6) and np.abs(left).max() > 0.01
+
+
+def test_robots_that_touch_between_two_looks_have_collided():
+    world = start("Crossing-v0", 2)
+    for copy, apart in enumerate((0.0995, 0.103)):
+        world.task.place[copy] = [-0.01, 0], [0.01, apart], [0.5, 0.5], [-0.5, -0.5]
+        world.task.velocity[copy, :2, 0] = 0.5, -0.5
+    world.sims.forward()
+    world.task.measure()
+    actions = idle(world, 0)
+    actions["red"][:, 0], actions["green"][:, 0] = 1, -1
+    result = world.step(actions)
+    assert (np.linalg.norm(world.task.apart[:, 0], axis=0) > 0.1).all(), "they stand clear of each other again"
+    assert result.info["collisions"].tolist() == [1, 0]
+    assert all(t.tolist() == [True, False] for t in result.terminated.values())
+    assert result.reward["red"][0] < 0 < result.reward["blue"][0]
+
+
+def test_numbers_of_a_task_are_settings_and_wrong_ones_are_named():
+    assert envs.make("Lift-v0", horizon=7).max_episode_steps == 7
+    with pytest.raises(ValueError, match="horizon"):
+        envs.make("Lift-v0", horizen=7)
+    with pytest.raises(ValueError, match=r"horizon of Lift must be int, not 'long'"):
+        envs.make("Lift-v0", horizon="long")
+
+
+# Breakdowns
+
+POISONS = {"qvel": 1e12, "qpos": np.nan}
+
+
+def step_both(worlds, step, rows):
+    """Step two worlds alike; assert that the copies rows of them are the same to the last bit."""
+    actions = random(worlds[0], step)
+    one, other = (world.step(actions) for world in worlds)
+    for a, b in zip(flat(one), flat(other), strict=True):
+        assert a[rows].tobytes() == b[rows].tobytes()
+    return one
+
+
+def flat(step):
+    return [*step.obs.values(), *step.reward.values(), *step.terminated.values(), step.truncated, *step.info.values()]
+
+
+@every_robot
+@pytest.mark.parametrize("field", POISONS)
+def test_a_copy_that_diverges_ends_and_harms_nobody_and_lives_again(name, field):
+    worlds = [start(name, 64) for _ in range(2)]
+    sick, copy = worlds[0], 13
+    others = np.arange(64) != copy
+    for t in range(3):
+        step_both(worlds, t, others)
+    for count in (1, 2):  # the second time must be noticed as well
+        before = sick._last
+        sick.sims.bind(field)[copy] = POISONS[field]
+        result = step_both(worlds, 10 * count, others)
+        assert result.info["diverged"].tolist() == (~others).tolist()
+        assert result.truncated[copy] and not any(t[copy] for t in result.terminated.values())
+        assert not result.info["success"][copy] and all(r[copy] == 0 for r in result.reward.values())
+        assert all(np.array_equal(o[copy], before[a][copy]) for a, o in result.obs.items())
+        assert sick.diverged[copy] == count and not sick.diverged[others].any()
+        obs, info = sick.reset(np.array([copy]), [7])
+        assert all(np.isfinite(o).all() for o in obs.values()) and not info["diverged"].any()
+        for t in range(3):
+            assert not step_both(worlds, 10 * count + t, others).info["diverged"].any()
+
+
+@every_robot
+@pytest.mark.parametrize("policy", [random, bang])
+def test_no_way_to_act_brings_forth_what_is_not_finite(name, policy):
+    world = start(name, 48, first_seed=500)
+    for t in range(world.max_episode_steps + 10):
+        result = world.step(policy(world, t))
+        assert all(np.isfinite(a).all() for a in flat(result))
+        if result.done.any():
+            world.reset(np.flatnonzero(result.done))
+    assert not world.diverged.any()
+
+
+# Pictures
+
+
+@every_robot
+def test_pictures_show_each_copy_as_it_is_now(name):
+    world = start(name, 2)
+    one, other = world.render(0), world.render(1)
+    assert one.shape == (480, 640, 3) and one.dtype == np.uint8
+    assert one.std() > 15 and (one != other).any()
+    for _ in range(5):
+        world.step(bang(world, 0))
+    later = world.render(0)
+    assert (later != one).any() and (world.render(0) == later).all()
+    world.close()
+
+
+def test_pretty_pictures_have_shadows_and_plain_ones_do_not():
+    world = start("Lift-v0", 1)
+    plain, pretty = (Camera(world.sims, "front", 240, 320, pretty=p) for p in (False, True))
+    assert (plain.picture(0) != pretty.picture(0)).any()
+    plain.close(), pretty.close()
+
+
+def test_a_picture_shows_the_model_of_its_own_copy():
+    world = start("Lift-v0", 2)
+    world.reset(np.arange(2), [1, 1])
+    assert (world.render(0) == world.render(1)).all()
+    colour = world.sims.expand("geom_rgba")
+    colour[1, world.sims.model.geom("cube").id, :3] = 0, 0, 1
+    assert (world.render(0) != world.render(1)).any()
+
+
+PICTURE = """
+import numpy, ludus.envs as envs
+world = envs.make("Reach-v0")
+world.reset(numpy.arange(1), [0])
+world.step(world.scripted())
+try:
+    print(world.render().shape)
+except RuntimeError as error:
+    print(type(error).__name__, error)
+"""
+
+
+@pytest.mark.parametrize("asked", [None, "egl", "osmesa", "glfw", "off", "nonsense"])
+def test_without_opengl_a_world_steps_and_a_picture_names_the_remedy_in_one_line(asked, tmp_path):
+    env = {k: v for k, v in os.environ.items() if k not in ("DISPLAY", "MUJOCO_GL")}
+    env |= {} if asked is None else {"MUJOCO_GL": asked}
+    run = subprocess.run([sys.executable, "-c", PICTURE], env=env, cwd=tmp_path, capture_output=True, text=True)
+    assert (run.returncode, run.stderr) == (0, "")
+    (line,) = run.stdout.splitlines()
+    if asked in (None, "egl") or (asked == "osmesa" and line.startswith("(")):
+        assert line == "(480, 640, 3)"
+    else:
+        assert line.startswith(f"RenderingUnavailable cannot draw with MUJOCO_GL={asked!r}: ")
+        assert "set MUJOCO_GL=egl" in line
