@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..rewards import approach, dist, near
+from ..rewards import approach, dist
 from ..world import MujocoWorld
 from . import skills
 from .tabletop import Tabletop
@@ -13,11 +13,10 @@ class Lift(Tabletop):
     marked = False
 
     def reward(self):
-        reach = approach(dist(self.grip, self.cube), furthest=0.5, margin=0.1)
-        held = near(dist(self.grip, self.cube), margin=0.04) * np.clip(self.fingers.min(axis=1) / 0.03, 0, 1)
-        raised = np.clip((self.cube[:, 2] - self.edge / 2) / 0.2, 0, 1)
-        # the root makes the first centimetre worth most (off the table is hard to find), the slope goes on to the top
-        return {"arm": 0.15 * reach + 0.15 * held + held * (0.3 * np.sqrt(raised) + 0.4 * raised)}
+        gap = dist(self.grip, self.cube)
+        reach, held = approach(gap, furthest=0.5, margin=0.1), self.held(gap)
+        raised = np.clip((self.cube[:, 2] - self.edge / 2) / 0.15, 0, 1)
+        return {"arm": 0.15 * reach + 0.15 * held + 0.7 * held * raised}
 
     def scripted(self):
         over = dist(self.grip[:, :2], self.cube[:, :2]) < 0.01

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..rewards import approach, dist, near
+from ..rewards import approach, dist
 from ..world import MujocoWorld
 from . import skills
 from .tabletop import Tabletop
@@ -23,8 +23,7 @@ class Push(Tabletop):
 
     def reward(self):
         gap = dist(self.grip, self.cube)
-        reach = approach(gap, furthest=0.5, margin=0.1)
-        steered = near(gap, margin=0.04) * np.clip(self.fingers.min(axis=1) / 0.03, 0, 1)  # fingers at its sides
+        reach, steered = approach(gap, furthest=0.5, margin=0.1), self.held(gap)  # fingers at its sides
         arrived = approach(dist(self.cube[:, :2], self.mark[:, :2]), furthest=0.4, margin=0.08)
         low = 1 - np.clip((self.cube[:, 2] - self.edge / 2) / 0.04, 0, 1)  # carried through the air is not pushed
         return {"arm": 0.15 * reach + 0.15 * steered + 0.7 * arrived * low}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from .. import scenes
-from ..rewards import dist
+from ..rewards import dist, near
 from ..task import Entry, Task
 from . import skills
 
@@ -51,6 +51,7 @@ class Tabletop(Task):
         self.velocity = qvel[:, first : first + 3]
         fingers = sims.model.joint("arm/left").qposadr[0]
         self.fingers = sims.bind("qpos")[:, fingers : fingers + 2]
+        self.closing = sims.bind("ctrl")[:, sims.model.actuator("arm/grip.left").id]  # what the fingers are asked, m
         self.cube = sims.body("cube").xpos
         self.cube_start = sims.joint("cube").qpos
         self.cube_velocity = sims.joint("cube").qvel[:, :3]
@@ -80,6 +81,10 @@ class Tabletop(Task):
                 (self.mark - self.cube) * self.marked,
             )
         }
+
+    def held(self, gap: np.ndarray) -> np.ndarray:
+        """(n,) in [0, 1]: fingers around the cube, gap (n,) metres from it, and asked to squeeze it."""
+        return near(gap, margin=0.04) * np.clip(self.closing / 0.06, 0, 1)
 
     def failure(self):
         x, y, z = self.cube.T
