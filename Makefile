@@ -20,7 +20,7 @@ demo: .venv/installed
 	$(BIN)/ludus demo
 
 test: .venv/developed
-	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
+	LUDUS_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
 lint: .venv/developed build/types
 	$(BIN)/ruff check .

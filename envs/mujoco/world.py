@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -22,7 +23,10 @@ _BAD = [
 
 
 class MujocoWorld(World):
-    """num_envs copies of a task's scene, on nthread threads (0: all CPUs; the numbers do not depend on it)."""
+    """num_envs copies of a task's scene, on nthread threads; the numbers do not depend on it.
+
+    nthread 0: as many as LUDUS_THREADS says, or else one a CPU.
+    """
 
     def __init__(self, task: Task, num_envs: int = 1, nthread: int = 0):
         self.task, self.num_envs = task, num_envs
@@ -30,7 +34,7 @@ class MujocoWorld(World):
         self.groups = task.groups or {"agents": self.agents}
         self.skills, self.goal, self.max_episode_steps = task.skills, task.goal, task.horizon
         model = task.scene().compile()
-        self.sims = Batch(model, num_envs, nthread)
+        self.sims = Batch(model, num_envs, nthread or int(os.environ.get("LUDUS_THREADS", 0)))
         self.streams = Streams(num_envs)
         self.steps = np.zeros(num_envs, np.int64)
         self.diverged = np.zeros(num_envs, np.int64)  # how often, over the copy's whole life
