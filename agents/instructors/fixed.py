@@ -4,5 +4,7 @@ from ...envs.instructions import goal_only
 
 
 class Fixed:
+    reads_scene = False  # so nobody describes it
+
     def instruct(self, briefings, states):
         return goal_only(briefings, states)
