@@ -207,7 +207,8 @@ def test_a_copy_that_diverges_ends_and_harms_nobody_and_lives_again(name, field)
         result = step_both(worlds, 10 * count, others)
         assert result.info["diverged"].tolist() == (~others).tolist()
         assert result.truncated[copy] and not any(t[copy] for t in result.terminated.values())
-        assert not result.info["success"][copy] and all(r[copy] == 0 for r in result.reward.values())
+        assert not any(v[copy] for k, v in result.info.items() if k != "diverged")
+        assert all(r[copy] == 0 for r in result.reward.values())
         assert all(np.array_equal(o[copy], before[a][copy]) for a, o in result.obs.items())
         assert sick.diverged[copy] == count and not sick.diverged[others].any()
         obs, info = sick.reset(np.array([copy]), [7])
@@ -247,7 +248,8 @@ def test_pictures_show_each_copy_as_it_is_now(name):
 def test_pretty_pictures_have_shadows_and_plain_ones_do_not():
     world = start("Lift-v0", 1)
     plain, pretty = (Camera(world.sims, "front", 240, 320, pretty=p) for p in (False, True))
-    assert (plain.picture(0) != pretty.picture(0)).any()
+    off = np.abs(plain.picture(0).astype(int) - pretty.picture(0)).max(axis=2) > 25
+    assert off.mean() > 0.02, "more than the edges"
     plain.close(), pretty.close()
 
 

@@ -109,7 +109,6 @@ class MujocoWorld(World):
             ids = np.flatnonzero(broken).astype(np.int32)
             self.sims.reset(ids, stage=_NONE)
             self.sims.forward(ids, stage=_VEL)
-            self.sims.warning[ids] = 0  # the engine's own reset sets a counter to 1 again: only zero is told apart
         return broken
 
     def _observe(self) -> Arrays:
