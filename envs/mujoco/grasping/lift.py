@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..rewards import approach, dist
+from ..rewards import dist
 from ..world import MujocoWorld
 from . import skills
 from .tabletop import Tabletop
@@ -13,8 +13,7 @@ class Lift(Tabletop):
     marked = False
 
     def reward(self):
-        gap = dist(self.grip, self.cube)
-        reach, held = approach(gap, furthest=0.5, margin=0.1), self.held(gap)
+        reach, held = self.grasping()
         raised = np.clip((self.cube[:, 2] - self.edge / 2) / 0.15, 0, 1)
         return {"arm": 0.15 * reach + 0.15 * held + 0.7 * held * raised}
 

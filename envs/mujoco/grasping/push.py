@@ -22,8 +22,7 @@ class Push(Tabletop):
         self.mark[ids, 2] = 0.001
 
     def reward(self):
-        gap = dist(self.grip, self.cube)
-        reach, steered = approach(gap, furthest=0.5, margin=0.1), self.held(gap)  # fingers at its sides
+        reach, steered = self.grasping()
         arrived = approach(dist(self.cube[:, :2], self.mark[:, :2]), furthest=0.4, margin=0.08)
         low = 1 - np.clip((self.cube[:, 2] - self.edge / 2) / 0.04, 0, 1)  # carried through the air is not pushed
         return {"arm": 0.15 * reach + 0.15 * steered + 0.7 * arrived * low}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from .. import scenes
-from ..rewards import dist, near
+from ..rewards import approach, dist, near
 from ..task import Entry, Task
 from . import skills
 
@@ -82,9 +82,14 @@ class Tabletop(Task):
             )
         }
 
-    def held(self, gap: np.ndarray) -> np.ndarray:
-        """(n,) in [0, 1]: fingers around the cube, gap (n,) metres from it, and asked to squeeze it."""
-        return near(gap, margin=0.04) * np.clip(self.closing / 0.06, 0, 1)
+    def grasping(self) -> tuple[np.ndarray, np.ndarray]:
+        """(n,) each in [0, 1]: how near the fingertips are to where the cube is best held, and how well it is held.
+
+        That is a little above its middle: fingers that press on the table instead find it hard to rise.
+        """
+        gap = dist(self.grip, self.cube + [0, 0, 0.01])
+        squeezed = np.clip(self.closing / 0.06, 0, 1)
+        return approach(gap, furthest=0.5, margin=0.1), near(gap, margin=0.03) * squeezed
 
     def failure(self):
         x, y, z = self.cube.T
