@@ -20,7 +20,7 @@ from .progress import Progress, Tell
 REFERENCES = ("joint", "scratch")
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class Job:
     """A run to be made: what is to be done, and in which folder. source: how the curriculum was named."""
 

@@ -112,7 +112,7 @@ def run(
         Path | None, Option(help="the run's folder  [default: runs/CURRICULUM/METHOD@ALGORITHM-SEED]")
     ] = None,
     resume: Annotated[bool, Option("--resume", help="go on with the run that is there, or begin")] = False,
-    threads: Annotated[int, Option(help="of the physics; 0: all cores", min=0)] = 0,
+    threads: Annotated[int, Option(help="of the physics; 0: LUDUS_THREADS, or all cores", min=0)] = 0,
     tensorboard: Annotated[bool, Option("--tensorboard", help="also write TensorBoard events")] = False,
     allow_code: AllowCode = False,
     as_json: Json = False,

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
-EVERY = 10.0  # seconds between two plain lines of one run
+EVERY = 30.0  # seconds between two plain lines of one run
 
 
 class Progress(NamedTuple):
@@ -113,5 +113,5 @@ def short(task: str) -> str:
 def clock(seconds: float | None) -> str:
     if seconds is None:
         return "unknown time"
-    minutes, rest = divmod(int(seconds), 60)
+    minutes, rest = divmod(max(0, int(seconds)), 60)
     return f"{minutes // 60}:{minutes % 60:02}:{rest:02}" if minutes >= 60 else f"{minutes}:{rest:02}"

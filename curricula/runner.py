@@ -61,7 +61,7 @@ def run(
 
     methods: names of agents.methods, or 'module:Class'; regime: "sequence", "joint" or "scratch".
     out: the folder (None: runs/<curriculum>[-<tier>]/<label>-<seed>); resume: go on with what is there, or begin.
-    threads: of the physics (0: all CPUs); the numbers do not depend on it.
+    threads: of the physics (0: as the world says); the numbers do not depend on it.
     evaluations: False learns without ever trying the policy, and so keeps no record.
     checkpoint_share: of the time that checkpoints may take; a stage always starts with one.
 
@@ -101,7 +101,7 @@ class Life:
             c.observation, c.action, c.words, plan.input, tuple(t.task for t in self.tasks), c.reward.model_dump()
         )
         # where it stands: the stage, the evaluations made in it and in all, steps before it and the learner's then
-        self.at = {"stage": 0, "point": 0, "evaluations": 0, "before": 0, "offset": 0}
+        self.at = {"stage": 0, "point": 0, "evaluations": 0, "before": 0, "offset": 0, "saves": 0}
         self._saved_at, self._save_took = 0.0, 0.0
 
     def prepare(self) -> None:
@@ -214,7 +214,7 @@ class Life:
 
     def _settings(self, task: int) -> dict[str, Any]:
         engine = "mujoco" in registry.spec(self.tasks[task].task).tags
-        return {**({"nthread": self._threads} if engine else {}), **self.tasks[task].settings}
+        return {**({"nthread": self._threads} if engine and self._threads else {}), **self.tasks[task].settings}
 
     def _instruct(self, briefings, states):
         self._asked += len(briefings)
@@ -231,11 +231,12 @@ class Life:
 
     def _save(self) -> None:
         started = time.monotonic()
+        self.at["saves"] += 1
         state = State(meta={"at": dict(self.at), "success": dict(self._success)})
         state.put("learner", self.learner.state())
         state.arrays |= {f"env/{k}": v for k, v in self.env.state().items()}
         with self._counted("saving"):
-            size = checkpoint.save(self.path / "checkpoints", self.at["evaluations"], state.arrays, state.meta)
+            size = checkpoint.save(self.path / "checkpoints", self.at["saves"], state.arrays, state.meta)
         self.costs["checkpoint_bytes"] = size
         self._write_costs()
         self._saved_at = time.monotonic()

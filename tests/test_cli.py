@@ -1,0 +1,227 @@
+"""The command line answers at once, says what is wrong in one line, and exits with a code that scripts can trust."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from ludus.curricula import bench, cli, plan, references
+from ludus.curricula.curriculum import Curriculum
+from ludus.curricula.progress import Progress, clock, short, shown
+from ludus.curricula.record import read_run
+
+TINY = """\
+observation: 20
+action: 4
+evaluation: {per_stage: 1, episodes: 2, last_episodes: 2}
+stages: [{task: Reach-v0, steps: 400}, {task: Push-v0, steps: 400}]
+algorithms:
+  ppo: {rows: 32, settings: {n_steps: 8, batch_size: 128, n_epochs: 1}}
+tiers: {full: {}, smoke: {steps: 0.5}}
+"""
+HEAVY = ("torch", "mujoco", "matplotlib", "stable_baselines3", "gymnasium", "numpy", "pydantic")
+
+
+@pytest.fixture(autouse=True)
+def in_a_folder_of_its_own(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "tiny.yaml").write_text(TINY)
+
+
+def call(capsys, *words):
+    """The exit code, and what was printed to stdout and stderr."""
+    code = cli.invoke(words)
+    said = capsys.readouterr()
+    return code, said.out, said.err
+
+
+def started(*words, **how):
+    command = [sys.executable, "-m", "ludus.curricula.cli", *words]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **how)
+
+
+def test_help_loads_nothing_heavy():
+    code = "import sys; from ludus.curricula import cli; cli.invoke(['--help']); cli.invoke(['run', '--help'])"
+    code += f"; sys.exit(','.join(m for m in {HEAVY!r} if m in sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert all(name in done.stdout for name in ("envs", "curricula", "bench", "report", "doctor", "speed", "play"))
+
+
+@pytest.mark.parametrize("command", ["envs", "curricula", "run", "bench", "report", "demo", *cli.ELSEWHERE])
+def test_every_command_explains_itself_and_its_options(capsys, command):
+    code, out, _ = call(capsys, command, "--help")
+    assert code == 0 and "Options:" in out
+    options = [line for line in out.splitlines() if line.strip().startswith("--") and "--help" not in line]
+    assert all(len(line.split()) > 2 for line in options), options
+
+
+def test_what_there_is_is_listed_for_people_and_machines(capsys):
+    code, out, _ = call(capsys, "envs", "team", "--json")
+    tasks = json.loads(out)
+    assert code == 0 and {t["id"] for t in tasks} >= {"ludus/Crossing-v0"}
+    assert all(len(t["agents"]) > 1 and t["goal"] for t in tasks)
+    code, out, _ = call(capsys, "curricula")
+    assert code == 0 and "first-steps" in out
+    code, out, _ = call(capsys, "curricula", "tiny.yaml")
+    assert code == 0 and json.loads(out)["stages"][0]["task"] == "ludus/Reach-v0"
+    code, out, _ = call(capsys, "curricula", "--schema")
+    assert code == 0 and "stages" in json.loads(out)["properties"]
+
+
+WRONG = {
+    "command": (["rnu"], "did you mean 'run'"),
+    "option": (["run", "first-steps", "--sed", "1"], "no such option"),
+    "argument": (["run"], "missing argument"),
+    "tag": (["envs", "teem"], "no tag 'teem'; did you mean team"),
+    "curriculum": (["run", "frist-steps"], "no curriculum 'frist-steps'; did you mean first-steps"),
+    "file": (["run", "nowhere.yaml"], "nowhere.yaml: no such file"),
+    "algorithm": (["run", "tiny.yaml", "--algorithm", "pp"], "no algorithm 'pp'; did you mean ppo"),
+    "method": (["run", "tiny.yaml", "--method", "replya"], "no method 'replya'; did you mean replay"),
+    "method in a bench": (["bench", "tiny.yaml", "--methods", "finetune,replay@scs"], "no algorithm 'scs'"),
+    "method that does not run there": (["bench", "tiny.yaml", "--methods", "reservoir"], "runs on sac, not on ppo"),
+    "tier": (["run", "tiny.yaml", "--tier", "smok"], "did you mean smoke"),
+    "seed": (["run", "tiny.yaml", "--seed", "-1"], "-1"),
+    "run": (["report", "nowhere"], "nowhere"),
+    "no run": (["report", "."], "holds no run"),
+}
+
+
+@pytest.mark.parametrize(("words", "said"), WRONG.values(), ids=WRONG)
+def test_wrong_input_is_one_line_and_exit_code_2(capsys, tmp_path, words, said):
+    code, _, err = call(capsys, *words)
+    assert code == 2, err
+    assert said.lower() in err.lower() and err.count("\n") == 1 and "Traceback" not in err
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_run_a_report_and_a_second_run(capsys, tmp_path):
+    code, out, err = call(capsys, "run", "tiny.yaml", "--out", "one", "--threads", "1")
+    assert code == 0, err
+    assert "stage 2 of 2 (Push)" in out and "report: one/report.html" in out
+    assert (tmp_path / "one" / "report.html").stat().st_size > 1000
+    settings = json.loads((tmp_path / "one" / "run.json").read_text())
+    assert settings["label"] == "finetune@ppo" and settings["versions"]["torch"] and len(settings["hash"]) == 64
+    code, _, err = call(capsys, "run", "tiny.yaml", "--out", "one")
+    assert code == 2 and "--resume" in err
+    code, out, _ = call(capsys, "report", "one", "--json")
+    assert code == 0 and json.loads(out)[0]["complete"]
+
+
+def test_an_interrupted_run_says_one_line_exits_with_1_and_goes_on(tmp_path, capsys):
+    long = TINY.replace("steps: 400", "steps: 200000")
+    (tmp_path / "long.yaml").write_text(long)
+    process = started("run", "long.yaml", "--out", "long", "--json", "--threads", "1")
+    assert process.stdout is not None
+    process.stdout.readline()  # it has begun
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=120)
+    assert process.returncode == 1 and err.count("\n") == 1 and "--resume" in err, err
+    process = started("run", "long.yaml", "--out", "long", "--json", "--resume", "--threads", "1")
+    assert process.stdout is not None
+    first = Progress(**json.loads(process.stdout.readline()))
+    process.terminate()
+    process.communicate(timeout=120)
+    assert first.steps == 400000 and process.returncode == 1
+
+
+def test_a_bench_makes_what_is_missing_and_one_table(capsys, tmp_path):
+    words = ["bench", "tiny.yaml", "--methods", "finetune", "--jobs", "2", "--results", "rows.jsonl", "--out", "b"]
+    code, out, err = call(capsys, *words)
+    assert code == 0, err
+    rows = references.read(tmp_path / "rows.jsonl")
+    assert {r["label"] for r in rows} == {"finetune@ppo", "joint@ppo", "scratch@ppo"}
+    assert all(label in out for label in ("finetune", "joint", "scratch"))
+    for row in rows:  # the table can be computed again from the rows alone
+        run = read_run(tmp_path / "b" / f"{row['label']}-0")
+        again = references.run_of(row)
+        assert again.scores.score.tobytes() == run.scores.score.tobytes()
+        assert again.scores.trained == run.scores.trained and again.scores.tasks == run.scores.tasks
+        assert references.row_of(run) | {"date": ""} == row | {"date": ""}
+    made = (tmp_path / "rows.jsonl").read_bytes()
+    for folder in (tmp_path / "b").iterdir():
+        if folder.is_dir():
+            (folder / "metrics.json").unlink()  # would be made again if the rows were not there
+    code, again, err = call(capsys, *words)
+    assert code == 0 and (tmp_path / "rows.jsonl").read_bytes() == made
+    assert again.split("report:")[0].strip().splitlines()[-20:] == out.split("report:")[0].strip().splitlines()[-20:]
+    code, out, _ = call(capsys, "report", "rows.jsonl", "--markdown", "--out", "r.html")
+    assert code == 0 and "| finetune" in out
+
+
+def test_a_bench_whose_runs_fail_says_so_and_keeps_the_others(capsys, tmp_path):
+    (tmp_path / "b" / "joint@ppo-0").mkdir(parents=True)
+    (tmp_path / "b" / "joint@ppo-0" / "notes.txt").write_text("mine")
+    code, _, err = call(capsys, "bench", "tiny.yaml", "--methods", "joint", "--no-references", "--out", "b")
+    assert code == 1 and "1 of 1 runs failed" in err and "holds files but no run.json" in err
+
+
+def test_every_algorithm_of_a_bench_brings_its_references(tmp_path):
+    stages = [{"task": "ludus/Reach-v0", "steps": 9}]
+    text = json.dumps({"name": "c", "observation": 20, "action": 4, "stages": stages})
+    made = Curriculum.model_validate_json(text)
+    todo = bench.jobs("c", made, ["finetune", "replay@sac", "joint"], [0, 1], tmp_path)
+    assert sorted({j.plan.label for j in todo}) == sorted(
+        ["finetune@ppo", "replay@sac", "joint@ppo", "joint@sac", "scratch@ppo", "scratch@sac"]
+    )
+    assert len(todo) == 12 and len({j.folder for j in todo}) == 12
+    words = todo[1].command(threads=2)
+    assert words[1:5] == ["-m", "ludus.curricula.cli", "run", "c"] and "--resume" in words
+
+
+def test_shipped_references_are_used_by_hash_and_said_to_be_shipped(tmp_path, monkeypatch, capsys):
+    how = ["--threads", "1", "--json"]
+    for method in ("finetune", "joint"):
+        assert call(capsys, "run", "tiny.yaml", "--method", method, "--out", method, *how)[0] == 0
+    run, joint = read_run(tmp_path / "finetune"), read_run(tmp_path / "joint")
+    assert references.plan_of(run, "joint").hash == joint.settings["hash"]
+    monkeypatch.setattr(references, "_library", lambda _: [references.row_of(joint)])
+    held, notes = references.shipped([run])
+    assert len(held["ppo"].joint) == 1 and not held["ppo"].scratch and not notes
+    assert held["ppo"].label == f"shipped records: joint {joint.settings['hash'][:8]} (1 seeds)"
+    run.settings["settings"]["rows"] = 33
+    held, notes = references.shipped([run])
+    assert not held["ppo"].joint and "of other settings: not used" in notes[0]
+
+
+def test_the_default_folder_tells_sizes_apart():
+    assert str(plan.default_out("c", "full")) == "runs/c" and str(plan.default_out("c", "smoke")) == "runs/c-smoke"
+
+
+def test_progress_is_shown_as_lines_and_as_json(capsys):
+    told = Progress("replay@ppo", 3, "learning", 1, 3, "ludus/Lift-v0", 500, 1000, {"ludus/Reach-v0": 0.25})
+    with shown() as tell:
+        tell(told)
+        tell(told)  # no news: no line
+        tell(told._replace(success={"ludus/Reach-v0": 0.5}))
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 2 and "replay@ppo seed 3: stage 2 of 3 (Lift), 500 of 1,000 steps" in lines[0]
+    assert "Reach 50%" in lines[1]
+    with shown(as_json=True) as tell:
+        tell(told)
+    assert Progress(**json.loads(capsys.readouterr().out)) == told
+    assert (clock(None), clock(61), clock(7325), short("ludus/TwoArmLift-v0")) == (
+        "unknown time", "1:01", "2:02:05", "TwoArmLift",
+    )  # fmt: skip
+
+
+def test_a_bug_shows_its_traceback_where_one_asks_for_it(monkeypatch, capsys):
+    def broken(_):
+        raise RuntimeError("a bug\nin two lines")
+
+    monkeypatch.setattr(cli, "build", broken)
+    assert call(capsys, "envs") == (1, "", "ludus: a bug in two lines\n")
+    monkeypatch.setenv("LUDUS_DEBUG", "1")
+    with pytest.raises(RuntimeError):
+        cli.invoke(["envs"])
+
+
+def test_help_is_quick():
+    """Under a second of processor time: what a busy machine adds does not count."""
+    before = os.times()
+    started("--help").communicate(timeout=60)
+    after = os.times()
+    assert after.children_user + after.children_system - before.children_user - before.children_system < 1.0
