@@ -9,6 +9,8 @@ from .tabletop import Tabletop
 
 
 class Push(Tabletop):
+    """Success: the cube lies on the table, within 4 cm of the disc's middle."""
+
     goal = skills.push()
     flat = True
 
@@ -22,8 +24,9 @@ class Push(Tabletop):
         self.mark[ids, 2] = 0.001
 
     def reward(self):
+        """0.15 for coming to the cube, 0.15 for squeezing it, 0.7 for the cube coming to the disc along the table."""
         reach, steered = self.grasping()
-        arrived = approach(dist(self.cube[:, :2], self.mark[:, :2]), furthest=0.4, margin=0.08)
+        arrived = approach(dist(self.cube[:, :2], self.mark[:, :2]), furthest=0.25, margin=0.08)
         low = 1 - np.clip((self.cube[:, 2] - self.edge / 2) / 0.04, 0, 1)  # carried through the air is not pushed
         return {"arm": 0.15 * reach + 0.15 * steered + 0.7 * arrived * low}
 
