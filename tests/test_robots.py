@@ -3,11 +3,14 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from ludus import envs
+from ludus.envs.mujoco.page import page
 from ludus.envs.mujoco.render import Camera
 
 every_robot = pytest.mark.parametrize("name", envs.ids("mujoco"))
@@ -15,7 +18,7 @@ every_team = pytest.mark.parametrize("name", envs.ids("mujoco", "cooperative"))
 every_avoider = pytest.mark.parametrize("name", envs.ids("mujoco", "avoidance"))
 
 
-def start(name, num_envs, first_seed=0):
+def start(name, num_envs, first_seed=0) -> Any:
     world = envs.make(name, num_envs)
     world.reset(np.arange(num_envs), [first_seed + i for i in range(num_envs)])
     return world
@@ -250,7 +253,8 @@ def test_pretty_pictures_have_shadows_and_plain_ones_do_not():
     plain, pretty = (Camera(world.sims, "front", 240, 320, pretty=p) for p in (False, True))
     off = np.abs(plain.picture(0).astype(int) - pretty.picture(0)).max(axis=2) > 25
     assert off.mean() > 0.02, "more than the edges"
-    plain.close(), pretty.close()
+    plain.close()
+    pretty.close()
 
 
 def test_a_picture_shows_the_model_of_its_own_copy():
@@ -286,3 +290,22 @@ def test_without_opengl_a_world_steps_and_a_picture_names_the_remedy_in_one_line
     else:
         assert line.startswith(f"RenderingUnavailable cannot draw with MUJOCO_GL={asked!r}: ")
         assert "set MUJOCO_GL=egl" in line
+
+
+# Words
+
+
+def test_the_page_says_what_the_tasks_say():
+    shipped = Path(__file__).parents[1] / "docs" / "environments" / "robots.md"
+    assert shipped.read_text(encoding="utf-8") == page(), (
+        "python -m ludus.envs.mujoco.page > docs/environments/robots.md"
+    )
+
+
+@every_robot
+def test_the_tables_of_the_page_have_a_row_for_every_column(name):
+    world = start(name, 1)
+    for group, members in world.groups.items():
+        for agent in members:
+            assert sum(e.width for e in world.task.entries[group]) == world.observation_spaces[agent].shape[0]
+            assert sum(e.width for e in world.task.actions[group]) == world.action_spaces[agent].shape[0]

@@ -13,7 +13,7 @@ POST = (0.95, 0.75, 0.2, 1)
 
 def part(name: str) -> mujoco.MjSpec:
     """A part of assets/mujoco, by its file's stem."""
-    file = resources.files(__package__.removesuffix("envs.mujoco") + "assets") / "mujoco" / f"{name}.xml"
+    file = resources.files(str(__package__).removesuffix("envs.mujoco") + "assets") / "mujoco" / f"{name}.xml"
     return mujoco.MjSpec.from_string(file.read_text(encoding="utf-8"))
 
 

@@ -21,7 +21,10 @@ PAIRS = np.array([[k for k in range(len(FIRST)) if i in (FIRST[k], SECOND[k])] f
 
 
 class Crossing(Task):
-    """Robots are discs that drive in x and y; positions are in the arena's frame, others in their fixed order."""
+    """Success: each robot is within 6 cm of its goal, and no two have touched in the episode.
+
+    Robots are discs of radius 5 cm that drive in x and y; what they see is in the arena's frame.
+    """
 
     agents = {name: f"{name}/" for name in COLOURS}
     entries = {
@@ -89,12 +92,14 @@ class Crossing(Task):
         return {agent: (seen[i].T,) for i, agent in enumerate(self.agents)}
 
     def reward(self):
+        """0.8 for coming to the own goal, 0.2 for room around the robot, -5 for those that touch."""
         room = self.gaps[PAIRS].min(axis=1)
         alone = 1 - near(np.maximum(room, 0), margin=0.15)
         paid = 0.8 * approach(self.left, furthest=1.2, margin=0.15) + 0.2 * alone - 5 * (room < 0)
         return dict(zip(self.agents, paid, strict=True))
 
     def failure(self):
+        """Two robots have touched: `info["collisions"]` counts the pairs."""
         return (self.gaps < 0).any(axis=0)
 
     def info(self):

@@ -9,10 +9,13 @@ from .tabletop import Tabletop
 
 
 class Lift(Tabletop):
+    """Success: the cube is raised by more than 10 cm."""
+
     goal = skills.lift()
     marked = False
 
     def reward(self):
+        """0.15 for coming to the cube, 0.15 for squeezing it, 0.7 for raising it by 15 cm so held."""
         reach, held = self.grasping()
         raised = np.clip((self.cube[:, 2] - self.edge / 2) / 0.15, 0, 1)
         return {"arm": 0.15 * reach + 0.15 * held + 0.7 * held * raised}

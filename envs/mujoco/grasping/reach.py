@@ -7,12 +7,15 @@ from .tabletop import Tabletop
 
 
 class Reach(Tabletop):
+    """Success: the fingertips are within 3 cm of the mark."""
+
     goal = skills.reach()
 
     def place_mark(self, ids, draw):
         self.mark[ids] = draw.uniform([-0.2, -0.2, 0.06], [0.2, 0.2, 0.28])
 
     def reward(self):
+        """Half a slope towards the mark over 50 cm, half a peak at it."""
         return {"arm": approach(dist(self.grip, self.mark), furthest=0.5, margin=0.06)}
 
     def scripted(self):

@@ -87,11 +87,12 @@ class Tabletop(Task):
 
         That is a little above its middle: fingers that press on the table instead find it hard to rise.
         """
-        gap = dist(self.grip, self.cube + [0, 0, 0.01])
+        gap = dist(self.grip, self.cube + np.array([0, 0, 0.01]))
         squeezed = np.clip(self.closing / 0.06, 0, 1)
         return approach(gap, furthest=0.5, margin=0.1), near(gap, margin=0.03) * squeezed
 
     def failure(self):
+        """The cube has left the table: 45 cm from the middle along x or y, or below the top."""
         x, y, z = self.cube.T
         return (np.abs(x) > 0.45) | (np.abs(y) > 0.45) | (z < 0)
 

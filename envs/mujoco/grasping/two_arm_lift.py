@@ -13,7 +13,10 @@ TURN = {"left": np.array([1.0, 1.0, 1.0]), "right": np.array([-1.0, -1.0, 1.0])}
 
 
 class TwoArmLift(Task):
-    """Each arm sees the world from its own side, the other arm ahead along its x: one policy serves both."""
+    """Success: both ends of the bar are raised by more than 8 cm.
+
+    Each arm sees the world from its own side, the other arm ahead along its x: one policy serves both.
+    """
 
     agents = {"left": "left/", "right": "right/"}
     entries = {
@@ -50,13 +53,15 @@ class TwoArmLift(Task):
 
     def bind(self, sims):
         qpos, qvel = sims.bind("qpos"), sims.bind("qvel")
-        self.grip, self.post, self.velocity, self.fingers, self.hand = {}, {}, {}, {}, {}
+        ctrl = sims.bind("ctrl")
+        self.grip, self.post, self.velocity, self.fingers, self.hand, self.closing = {}, {}, {}, {}, {}, {}
         for side in self.agents:
             dof, at = (getattr(sims.model.joint(f"{side}/x"), name)[0] for name in ("dofadr", "qposadr"))
             self.grip[side] = sims.site(f"{side}/grip").xpos
             self.post[side] = sims.site(f"bar.{side}").xpos
             self.velocity[side] = qvel[:, dof : dof + 3]  # along the arm's own axes
             self.hand[side], self.fingers[side] = qpos[:, at : at + 3], qpos[:, at + 3 : at + 5]
+            self.closing[side] = ctrl[:, sims.model.actuator(f"{side}/grip.left").id]  # what the fingers are asked, m
         self.bar, self.bar_velocity = sims.joint("bar").qpos, sims.joint("bar").qvel[:, :3]
         self.bar_upright = sims.body("bar").xmat[:, 8]
 
@@ -93,17 +98,19 @@ class TwoArmLift(Task):
         )
 
     def reward(self):
+        """0.2 for coming to the own post, 0.2 for squeezing it, 0.15 for raising the own end, 0.45 for the lower end."""
         up = {side: np.clip(self.raised(side) / 0.1, 0, 1) for side in self.agents}
         both = np.minimum(up["left"], up["right"])
         return {side: self._own(side) + 0.15 * up[side] + 0.45 * both for side in self.agents}
 
     def _own(self, side):
-        """Up to 0.4 for the arm's own part: at its post, and the fingers closed there."""
+        """Up to 0.4 for the arm's own part: at its post, and the fingers pressed to it."""
         gap = dist(self.grip[side], self.post[side])
-        held = near(gap, margin=0.03) * np.clip(self.fingers[side].min(axis=1) / 0.02, 0, 1)
+        held = near(gap, margin=0.03) * np.clip(self.closing[side] / 0.06, 0, 1)
         return 0.2 * approach(gap, furthest=0.5, margin=0.06) + 0.2 * held
 
     def failure(self):
+        """The bar has left the table (40 cm from the middle along x or y, or below the top) or lies on its side."""
         x, y, z = self.bar[:, :3].T
         return (np.abs(x) > 0.4) | (np.abs(y) > 0.4) | (z < -0.02) | (self.bar_upright < 0.5)
 

@@ -1,0 +1,72 @@
+"""The page about the MuJoCo tasks, written from what the tasks say: python -m ludus.envs.mujoco.page > the page."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Sequence
+
+from .. import registry
+from .task import Entry
+from .world import MujocoWorld
+
+INTRODUCTION = """# Robots
+
+The tasks that MuJoCo simulates, each in a file of `envs/mujoco`. This page is written by
+`python -m ludus.envs.mujoco.page` from what the tasks say about themselves.
+
+An action is one number in [-1, 1] per column; what lies outside is clipped. Observations are float32, in the order of
+the tables, clipped at the bound given. Rewards lie between 0 and 1 a step before costs. An episode counts as a success
+if its goal is met at its last step. A copy whose simulation breaks down ends as truncated, with `info["diverged"]`.
+Every task has a script that solves it (`world.scripted()`).
+"""
+
+
+def page() -> str:
+    """The whole page, in Markdown."""
+    return "\n".join([INTRODUCTION, *(section(id) for id in registry.ids("mujoco"))])
+
+
+def section(id: str) -> str:
+    """One task's part of the page."""
+    world = registry.make(id)
+    assert isinstance(world, MujocoWorld)
+    task = world.task
+    lines = [f"## {id}", "", _first(sys.modules[type(task).__module__].__doc__), "", _all(task), ""]
+    lines += [
+        f"An episode takes {task.horizon} steps of {1 / world.render_fps:.2g} s. Agents: {_names(task.agents)}.",
+        "",
+    ]
+    for group in world.groups:
+        lines += ["Observation:", "", *_table(task.entries[group]), "", "Action:", "", *_table(task.actions[group]), ""]
+    lines += [f"Reward: {_all(task.reward)}", "", f"Ends early: {_all(task.failure)}", ""]
+    lines += [f"Goal: {task.goal.text}.", "", "| skill | said | kept from training | Chinese |", "|---|---|---|---|"]
+    for skill in task.skills:
+        said = (" · ".join(wordings) for wordings in (skill.wordings, skill.held_out, skill.chinese))
+        lines += [f"| {skill.name} | {' | '.join(said)} |"]
+    return "\n".join([*lines, ""])
+
+
+def _table(entries: Sequence[Entry]) -> list[str]:
+    rows, at = ["| columns | meaning | unit | bound |", "|---|---|---|---|"], 0
+    for entry in entries:
+        columns = str(at) if entry.width == 1 else f"{at} to {at + entry.width - 1}"
+        rows.append(f"| {columns} | {entry.meaning} | {entry.unit} | {entry.bound:g} |")
+        at += entry.width
+    return rows
+
+
+def _names(agents) -> str:
+    return ", ".join(f"`{agent}`" for agent in agents)
+
+
+def _first(text: str | None) -> str:
+    return (text or "").strip().splitlines()[0]
+
+
+def _all(thing) -> str:
+    return " ".join((inspect.getdoc(thing) or "").split())
+
+
+if __name__ == "__main__":
+    print(page(), end="")
