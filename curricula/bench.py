@@ -6,7 +6,6 @@ import dataclasses
 import json
 import os
 import queue
-import signal
 import subprocess
 import sys
 import threading
@@ -82,7 +81,7 @@ def perform(todo: Sequence[Job], workers: int, tell: Tell) -> dict[Job, str]:
                     failed[job] = what
     finally:
         for process in live.values():
-            process.send_signal(signal.SIGINT)
+            process.terminate()  # which a run takes as it takes Ctrl-C
         for process in live.values():
             process.wait()
     return failed

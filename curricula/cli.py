@@ -255,7 +255,8 @@ def _print(*things: Any) -> None:
 
     console = Console(soft_wrap=False) if sys.stdout.isatty() else Console(width=160)
     for thing in things:
-        console.print(thing, **({"markup": False, "soft_wrap": True} if isinstance(thing, str) else {}))
+        text = isinstance(thing, str)  # a path is neither markup nor to be broken
+        console.print(thing, markup=not text, soft_wrap=text)
 
 
 def build(command: str = "") -> typer.Typer:

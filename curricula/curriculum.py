@@ -87,7 +87,7 @@ class Algorithm(_Frozen):
 class Tier(_Frozen):
     """A size: a factor on every budget, and other numbers of evaluations (None: the curriculum's own)."""
 
-    steps: float = Field(1.0, gt=0, le=1000)
+    steps: float = Field(default=1.0, gt=0, le=1000)
     per_stage: Count | None = None
     episodes: Count | None = None
     last_episodes: Count | None = None
@@ -100,8 +100,8 @@ class Curriculum(_Frozen):
     algorithms: settings by algorithm; methods: default settings by method, or by "method@algorithm".
     """
 
-    name: str = Field("", pattern=NAME, max_length=80)
-    about: str = Field("", max_length=2000)
+    name: str = Field(default="", pattern=NAME, max_length=80)
+    about: str = Field(default="", max_length=2000)
     version: Count = 1
     observation: Annotated[int, Field(ge=1, le=4096)]
     action: Annotated[int, Field(ge=1, le=256)]
@@ -250,11 +250,11 @@ def _refuse_tricks(text: str) -> None:
     """Look at the events alone, before anything is built from them."""
     depth = 0
     for event in yaml.parse(text, yaml.SafeLoader):
-        line = (event.start_mark.line + 1,)
+        line, tag = (event.start_mark.line + 1 if event.start_mark else 1,), getattr(event, "tag", None)
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
             raise _Misfit(line, "anchors and aliases are not allowed here; write the value out")
-        if getattr(event, "tag", None):
-            raise _Misfit(line, f"tags are not allowed here: {_shown(event.tag)}")
+        if tag:
+            raise _Misfit(line, f"tags are not allowed here: {_shown(tag)}")
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         if depth > DEPTH:
             raise _Misfit(line, f"nested deeper than {DEPTH}")

@@ -17,7 +17,7 @@ from ludus.curricula.runner import Stopped
 from ludus.envs import UnknownName
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "benchmarks"))
-from resume_proof import survive
+from resume_proof import survive  # type: ignore[import-not-found]
 
 TINY = {
     "name": "tiny",
@@ -238,7 +238,7 @@ class Hand:
     num_envs, agents, max_episode_steps = 4, ("a", "b"), 3
 
     def reset(self, ids, seeds=None):
-        self.seeds, self.t = list(seeds), 0
+        self.seeds, self.t = list(seeds or ()), 0
         return {a: np.zeros((4, 2), np.float32) for a in self.agents}, {}
 
     def step(self, actions):
