@@ -98,7 +98,7 @@ class TwoArmLift(Task):
         )
 
     def reward(self):
-        """0.2 for coming to the own post, 0.2 for squeezing it, 0.15 for raising the own end, 0.45 for the lower end."""
+        """0.2 for coming to the own post, 0.2 for squeezing it, 0.15 for raising its end, 0.45 for the lower end."""
         up = {side: np.clip(self.raised(side) / 0.1, 0, 1) for side in self.agents}
         both = np.minimum(up["left"], up["right"])
         return {side: self._own(side) + 0.15 * up[side] + 0.45 * both for side in self.agents}
