@@ -31,6 +31,7 @@ def demo(out: Path, tier: str, seed: int, tell: Tell, say=print) -> tuple[list[R
     references, notes = shipped(runs)
     for note in notes:
         say(note)
+    say("filming …")
     films = list(_films([j.folder for j in todo], out / "videos", say))
     return runs, report.write(runs, out / "report.html", references, films)
 
