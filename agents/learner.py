@@ -42,7 +42,9 @@ class Learner:
     """An SB3 algorithm that keeps its weights from task to task.
 
     algorithm: a name of ALGORITHMS; methods: continual-learning methods, in order.
-    settings: keyword arguments of the SB3 class ("rows", how many agents step together, is read by the runner).
+    settings: keyword arguments of the SB3 class, and two of our own: "rows", how many agents step together, is read by
+        the runner; "decay": over a stage the learning rate falls evenly to this share of itself (1: it stays), so
+        that what was learnt at a stage's end does not depend on where the last steps happened to lead.
     log: a folder for TensorBoard events.
     """
 
@@ -62,7 +64,8 @@ class Learner:
                 name = type(method).__name__.lower()
                 raise ValueError(f"method {name!r} runs on {', '.join(method.algorithms)}, not on {algorithm}")
         self.algorithm, self.methods, self.seed, self.device = algorithm, tuple(methods), seed, device
-        self._settings = {k: v for k, v in (settings or {}).items() if k != "rows"}
+        self._settings = {k: v for k, v in (settings or {}).items() if k not in ("rows", "decay")}
+        self._decay, self._stage = float((settings or {}).get("decay", 1)), (0, 0)  # where it began, how long it is
         self._log, self._stages, self._target, self._model = log, 0, 0, None
         self.task = ""
 
@@ -82,8 +85,11 @@ class Learner:
     def off_policy(self) -> bool:
         return issubclass(ALGORITHMS[self.algorithm], OffPolicyAlgorithm)
 
-    def start(self, task: str, env: VecEnv, resets: Mapping[str, bool] | None = None) -> None:
-        """A stage begins: env is seeded and reset, and what a stage starts afresh is reset."""
+    def start(self, task: str, env: VecEnv, resets: Mapping[str, bool] | None = None, steps: int = 0) -> None:
+        """A stage begins: env is seeded and reset, and what a stage starts afresh is reset.
+
+        steps: how long the stage will be, for the learning rate's fall; 0: not known, it stays.
+        """
         self.task = task
         if self._model is None:
             self._create(env)
@@ -92,7 +98,7 @@ class Learner:
             self._reset(RESETS | dict(resets or {}))
         env.seed(_stage_seed(self.seed, self._stages))  # SB3 seeded it when it was created
         self._stages += 1
-        self._target = self.num_timesteps
+        self._target, self._stage = self.num_timesteps, (self.num_timesteps, steps)
         for method in self.methods:
             method.on_task_start(self, task)
 
@@ -174,6 +180,7 @@ class Learner:
             "task": self.task,
             "stages": self._stages,
             "target": self._target,
+            "stage": list(self._stage),
             "counters": {k: getattr(m, k) for k in _COUNTERS},
             "learning_starts": getattr(m, "learning_starts", None),
         }
@@ -204,6 +211,7 @@ class Learner:
         for name, value in state.meta["counters"].items():
             setattr(m, name, value)
         self.task, self._stages, self._target = (state.meta[k] for k in ("task", "stages", "target"))
+        self._stage = tuple(state.meta["stage"])
         _restore_random(m, state.get("random"))
 
     # inside
@@ -214,6 +222,9 @@ class Learner:
             settings.setdefault("replay_buffer_class", HookedBuffer)
         build: Any = ALGORITHMS[self.algorithm]
         self._model = build("MlpPolicy", env, seed=self.seed, device=self.device, **settings)
+        if self._decay < 1:
+            full = self._model.lr_schedule
+            self._model.lr_schedule = lambda left: full(left) * self._fallen()
         self._learning_starts = getattr(self._model, "learning_starts", 0)
         formats: list = [TensorBoardOutputFormat(str(self._log))] if self._log else []
         self._model.set_logger(Logger(folder=None, output_formats=formats))
@@ -223,6 +234,12 @@ class Learner:
             optimizer.register_step_pre_hook(self._hook("on_gradient", name, params))
             optimizer.register_step_post_hook(self._hook("on_update", name, params))
         self._exploration = {k: v.detach().clone() for k, v in self._exploring()}
+
+    def _fallen(self) -> float:
+        """The share of the learning rate at this point of the stage."""
+        begun, steps = self._stage
+        done = min(1.0, (self.num_timesteps - begun) / steps) if steps else 0.0
+        return 1 - (1 - self._decay) * done
 
     def _hook(self, moment: str, name: str, params: list):
         def run(optimizer, args, kwargs):

@@ -78,9 +78,13 @@ class Evaluation(_Frozen):
 
 
 class Algorithm(_Frozen):
-    """rows: of the training VecEnv; settings: keywords of the Stable-Baselines3 class."""
+    """rows: of the training VecEnv; settings: keywords of the Stable-Baselines3 class.
+
+    decay: over every stage the learning rate falls evenly to this share of itself.
+    """
 
     rows: Count = 64
+    decay: Annotated[float, Field(ge=0, le=1)] = 1.0
     settings: Settings = {}
 
 

@@ -162,7 +162,7 @@ def _settings(curriculum: Curriculum, algorithm: str) -> dict[str, Any]:
 
     given = curriculum.algorithms.get(algorithm, Algorithm())
     _check_names(given.settings, inspect.signature(ALGORITHMS[algorithm]).parameters, f"setting of {algorithm}")
-    return {"rows": given.rows, **given.settings}
+    return {"rows": given.rows, "decay": given.decay, **given.settings}
 
 
 def _settled(name: str, curriculum: Curriculum, algorithm: str) -> dict[str, Any]:

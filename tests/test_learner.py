@@ -144,6 +144,17 @@ def test_a_stage_resets_what_it_says_and_keeps_the_rest():
         learner.start(LIFT, env(LIFT), {"optimiser": True})
 
 
+def test_the_learning_rate_falls_over_a_stage_and_rises_with_the_next():
+    learner = Learner("ppo", seed=1, device="cpu", settings=SMALL["ppo"] | {"learning_rate": 0.01, "decay": 0.1})
+    rates = []
+    for _ in range(2):
+        learner.start(REACH, env(), steps=640)
+        for _ in range(5):
+            learner.learn(128)
+            rates.append(learner.model.policy.optimizer.param_groups[0]["lr"])
+    np.testing.assert_allclose(rates, [0.01 * (1 - 0.9 * s) for s in (0.2, 0.4, 0.6, 0.8, 1.0)] * 2)
+
+
 def test_hooks_come_in_their_order():
     seen = []
 
