@@ -233,7 +233,7 @@ def test_the_hash_holds_what_shapes_the_result_and_nothing_else():
 
 
 class Hand:
-    """A world by hand: copy i ends after i + 1 steps, and succeeds in its last step where i is even."""
+    """A world by hand: copy i ends after i + 1 steps; 0 and 2 succeed in their last step, 3 before it and not in it."""
 
     num_envs, agents, max_episode_steps = 4, ("a", "b"), 3
 
@@ -250,6 +250,7 @@ class Hand:
         success = (np.arange(4) + 1 == self.t) & (np.arange(4) % 2 == 0)
         reward = {"a": np.ones(4), "b": np.full(4, 3.0)}
         ended = {a: over for a in self.agents}
+        success |= (np.arange(4) == 3) & (self.t < 3)
         info = {"success": success, "diverged": (np.arange(4) == 1) & over}
         return Step({a: np.zeros((4, 2), np.float32) for a in self.agents}, reward, ended, np.zeros(4, bool), info)
 
