@@ -40,7 +40,7 @@ class Interface:
     words: int = 16
     input: str = "instructed"
     tasks: tuple[str, ...] = ()
-    reward: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    reward: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     scale: float = 4.0
 
     def __post_init__(self):
@@ -62,8 +62,8 @@ class Interface:
         instructed = Instructed(world, encode or HashedWords(self.words), instruct, **self.reward)
         return Body(instructed, self, self.tasks.index(task) if task in self.tasks else 0)
 
-    def env(self, tasks: Sequence[str], rows: int, settings: Sequence[Mapping[str, Any]] = (), **how: Any) -> VecEnv:
-        """What SB3 trains on: rows agents of one task, or shared evenly among several."""
+    def env(self, tasks: Sequence[str], rows: int, settings: Sequence[Mapping[str, Any]] = (), **how: Any) -> Any:
+        """The VecEnv that SB3 trains on (Sb3View or Mixed): rows agents of one task, or shared evenly among several."""
         each, rest = divmod(rows, len(tasks))
         counts = [each + (i < rest) for i in range(len(tasks))]
         settings = settings or [{}] * len(tasks)

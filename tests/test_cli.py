@@ -40,8 +40,10 @@ def call(capsys, *words):
 
 def started(*words):
     command = [sys.executable, "-m", "ludus.curricula.cli", *words]
-    heard = {"preexec_fn": lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)}  # in the background it is ignored
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **heard)
+    return subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # in the background it is ignored
+    )  # fmt: skip
 
 
 def test_help_loads_nothing_heavy():

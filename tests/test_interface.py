@@ -1,5 +1,7 @@
 """One body for all tasks: fixed widths, three inputs, and clear words where a task does not fit."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -34,7 +36,8 @@ def test_padding_changes_no_number_of_the_world():
     """The same seed and actions: rewards equal, observations the scaled ones, surplus actions ignored."""
     from ludus import envs
 
-    bare, dressed = envs.make(TASKS[0], 2), body("blind").world(TASKS[0], 2)
+    bare: Any = envs.make(TASKS[0], 2)
+    dressed = body("blind").world(TASKS[0], 2)
     bare.reset(np.arange(2), [4, 5])
     dressed.reset(np.arange(2), [4, 5])
     rng = np.random.default_rng(0)

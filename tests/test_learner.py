@@ -1,6 +1,7 @@
 """A learner lives through tasks as plain SB3 would, in pieces or at once, and goes on exactly from what was saved."""
 
 import json
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,7 +21,7 @@ SMALL = {
 }
 
 
-def env(task=REACH):
+def env(task=REACH) -> Any:
     return BODY.env([task], 8, [{"nthread": 1}])
 
 

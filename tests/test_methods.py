@@ -1,5 +1,8 @@
 """Every method does what its page promises."""
 
+from types import SimpleNamespace
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -101,16 +104,12 @@ def test_a_reservoir_is_a_uniform_sample_of_everything_seen():
             self.observations = self.next_observations = self.actions = column
             self.rewards = self.dones = self.timeouts = column[:, :, 0] * 0
 
-    class Fake:
-        class model:
-            replay_buffer = None
-
     counts = np.zeros(60)
     for seed in range(400):
         reservoir = Reservoir(size=15, seed=seed)
         for first, count in ((0, 10), (10, 35), (45, 15)):
-            Fake.model.replay_buffer = Stream(first, count)
-            reservoir.on_task_end(Fake, "task")
+            learner: Any = SimpleNamespace(model=SimpleNamespace(replay_buffer=Stream(first, count)))
+            reservoir.on_task_end(learner, "task")
         kept = reservoir.memory.tasks[0]["observations"].numpy().ravel().astype(int)
         assert len(kept) == 15 == len(set(kept))
         counts[kept] += 1
