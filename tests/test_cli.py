@@ -158,8 +158,20 @@ def test_a_bench_makes_what_is_missing_and_one_table(capsys, tmp_path):
 def test_a_bench_whose_runs_fail_says_so_and_keeps_the_others(capsys, tmp_path):
     (tmp_path / "b" / "joint@ppo-0").mkdir(parents=True)
     (tmp_path / "b" / "joint@ppo-0" / "notes.txt").write_text("mine")
-    code, _, err = call(capsys, "bench", "tiny.yaml", "--methods", "joint", "--no-references", "--out", "b")
-    assert code == 1 and "1 of 1 runs failed" in err and "holds files but no run.json" in err
+    words = ["bench", "tiny.yaml", "--methods", "joint,finetune", "--no-references", "--out", "b"]
+    code, _, err = call(capsys, *words, "--results", "rows.jsonl")
+    assert code == 1 and "1 of 2 runs failed" in err and "holds files but no run.json" in err
+    assert [r["label"] for r in references.read(tmp_path / "rows.jsonl")] == ["finetune@ppo"]
+
+
+def test_a_bench_tells_of_a_run_as_soon_as_it_is_finished(tmp_path):
+    text = Path("tiny.yaml").read_text()
+    made = load("tiny.yaml")
+    todo = bench.jobs("tiny.yaml", made, ["finetune"], [0, 1], tmp_path, references=False)
+    told = []
+    failed = bench.perform(todo, 1, lambda _: None, lambda job: told.append((job, [j.finished for j in todo])))
+    assert not failed and text
+    assert told == [(todo[0], [True, False]), (todo[1], [True, True])]
 
 
 def test_every_algorithm_of_a_bench_brings_its_references(tmp_path):
