@@ -9,7 +9,7 @@ import queue
 import subprocess
 import sys
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from .curriculum import Curriculum
@@ -62,8 +62,11 @@ def jobs(
     return found
 
 
-def perform(todo: Sequence[Job], workers: int, tell: Tell) -> dict[Job, str]:
-    """Make every job, `workers` at a time; those that failed, with one line each. Interrupted, it stops them all."""
+def perform(todo: Sequence[Job], workers: int, tell: Tell, done: Callable[[Job], None] | None = None) -> dict[Job, str]:
+    """Make every job, `workers` at a time; those that failed, with one line each. Interrupted, it stops them all.
+
+    done: told of every job as it is finished, so that its result is kept whatever becomes of the others.
+    """
     threads = max(1, (os.cpu_count() or 1) // max(1, workers))
     waiting, news = list(todo), queue.Queue()
     live: dict[Job, subprocess.Popen] = {}
@@ -79,6 +82,8 @@ def perform(todo: Sequence[Job], workers: int, tell: Tell) -> dict[Job, str]:
             else:
                 if live.pop(job).wait():
                     failed[job] = what
+                elif done:
+                    done(job)
     finally:
         for process in live.values():
             process.terminate()  # which a run takes as it takes Ctrl-C

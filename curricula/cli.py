@@ -173,8 +173,13 @@ def bench(
     kept = {rows.key(row): row for row in (rows.read(results) if results else [])}
     known = {j: (j.plan.label, j.plan.seed, j.plan.hash) for j in todo}
     missing = [j for j in todo if known[j] not in kept and not j.finished]
+
+    def keep(job: benches.Job) -> None:
+        if results:
+            rows.add(results, [rows.row_of(read_run(job.folder))])
+
     with shown(as_json) as tell:
-        failed = benches.perform(missing, jobs or os.cpu_count() or 1, tell)
+        failed = benches.perform(missing, jobs or os.cpu_count() or 1, tell, keep)
     fresh = {j: read_run(j.folder) for j in todo if j not in failed and known[j] not in kept}
     if results:
         rows.add(results, (rows.row_of(r) for r in fresh.values()))
