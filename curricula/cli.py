@@ -204,11 +204,15 @@ def report(
     """Tables, plots and one HTML file from runs."""
     from . import metrics, references
     from .report import tables, write
+    from .report.summary import references_for
 
     runs = [r for f in folders for r in _runs(f)]
     held, notes = references.shipped(runs)
     if as_json:
-        print(json.dumps([{"label": r.label, "seed": r.seed} | metrics.compute(r.scores) for r in runs], indent=1))
+        computed = [metrics.compute(r.scores, references_for(r, runs, held)) for r in runs]
+        print(
+            json.dumps([{"label": r.label, "seed": r.seed} | c for r, c in zip(runs, computed, strict=True)], indent=1)
+        )
         return
     first = folders[0] if folders[0].is_dir() else folders[0].parent
     films = sorted(p for f in folders if f.is_dir() for p in f.glob("**/videos/**/*.mp4") if not p.is_symlink())
