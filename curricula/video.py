@@ -159,7 +159,7 @@ def task_video(id: str, out: Path, policy: str = "scripted", seed: int = 0, seco
         run = read_run(policy)
         stage = stages(run)[-1]
         world, act = load(run, stage, registry.spec(id).id)
-        actions, name = learnt(world, act), f"{run.label} after stage {stage}"
+        actions, name = learnt(world, act), f"{run.label} after stage {stage + 1}"
     notes = f"{registry.spec(id).id} · {name} · "
     count = 3 if seconds is None else max(1, round(seconds / (world.max_episode_steps / world.render_fps + PAUSE)))
     scenes = ([Panel("", episode(world, actions, seed + i), notes)] for i in range(count))
@@ -231,7 +231,7 @@ def rollout_video(
     run = read_run(run_dir)
     task = registry.spec(task).id
     scenes = (
-        [Panel("", shots(run, stage, task, seed + i), f"{_who(run)} · stage {stage} · ")] for i in range(episodes)
+        [Panel("", shots(run, stage, task, seed + i), f"{_who(run)} · stage {stage + 1} · ")] for i in range(episodes)
     )
     return film(scenes, Path(out), _fps(task))
 
@@ -256,8 +256,8 @@ def split_screen(
 
     scenes = (
         [
-            panel(before_stage, f"after stage {before_stage}, {_trained(run, before_stage)}", number),
-            panel(after_stage, f"after stage {after_stage}, {_trained(run, after_stage)}", number),
+            panel(before_stage, f"after stage {before_stage + 1}, {_trained(run, before_stage)}", number),
+            panel(after_stage, f"after stage {after_stage + 1}, {_trained(run, after_stage)}", number),
         ]
         for number in range(episodes)
     )
@@ -270,7 +270,7 @@ def lifetime(run_dir: str | Path, out: str | Path, seed: int = 0, every: int = 2
     tasks = [t.task for t in curriculum_of(run).tasks]
     scenes = (
         [
-            Panel(f"after stage {stage}: {task}{_score(run, stage, task)}", shots(run, stage, task, seed, every))
+            Panel(f"after stage {stage + 1}: {task}{_score(run, stage, task)}", shots(run, stage, task, seed, every))
             for task in tasks
         ]
         for stage in stages(run)
