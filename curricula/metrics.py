@@ -52,7 +52,7 @@ class Value(NamedTuple):
     note: str = ""
 
 
-# The default set: forms of Continual World (Wołczyk et al. 2021, section 4.2), on success rates.
+# The default set: forms of Continual World (Wołczyk et al. 2021), on success rates.
 
 
 def average_performance(scores: Scores, references: References) -> Value:
@@ -146,7 +146,7 @@ def gem_learning_gain(scores: Scores, references: References) -> Value:
 
 
 def chaudhry_forgetting(scores: Scores, references: References) -> Value:
-    """mean over i<N of max_{l<N} R[l,i] − R[N,i] (Chaudhry et al. 2018, equation 3)"""
+    """mean over i<N of max_{l<N} R[l,i] − R[N,i] (Chaudhry et al. 2018)"""
     if len(scores.trained) < 2:
         return Value(MISSING)
     square = scores.square
@@ -184,7 +184,7 @@ def _fading_loss(scores: Scores, stage: int) -> float:
     return float((weight * loss).sum() / weight.sum())
 
 
-# Liu et al. 2023 (LIBERO), section 4.1; c_k,k is R[k,k]: nothing is rolled back to the best point of a stage.
+# Liu et al. 2023 (LIBERO); c_k,k is R[k,k]: nothing is rolled back to the best point of a stage.
 
 
 def libero_fwt(scores: Scores, references: References) -> Value:
@@ -215,7 +215,7 @@ def _held_mean(curve: np.ndarray) -> float:
     return _mean([*curve[:best], *[curve[best]] * (len(curve) - best)])
 
 
-# Powers et al. 2022 (CORA), section 4, on success rates, which need no normalisation.
+# Powers et al. 2022 (CORA), on success rates, which need no normalisation.
 
 
 def cora_isolated_forgetting(scores: Scores, references: References) -> Value:
