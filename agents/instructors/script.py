@@ -1,7 +1,6 @@
-"""Script: the oracle. Says the goal, and after a failure says it again in the same words; it needs no model.
+"""Script: the oracle of tasks whose goal is one instruction. It says the goal, and needs no model.
 
-Where a world offers the goal among its feasible instructions it is taken; where not, the feasible instruction that
-shares most words with the goal is.
+Where the goal is not among the feasible instructions, the one that shares most words with it is said.
 """
 
 from __future__ import annotations
