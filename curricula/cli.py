@@ -66,7 +66,11 @@ def _task(id: str) -> dict[str, Any]:
         )
     shapes = {"observation": world.observation_spaces, "action": world.action_spaces}
     about |= {k: sorted({str(s.shape) for s in spaces.values()}) for k, spaces in shapes.items()}
-    about |= {"agents": list(world.agents), "steps": world.max_episode_steps, "goal": world.goal.text}
+    about |= {
+        "agents": list(world.agents),
+        "steps": world.max_episode_steps,
+        "goal": " — or: ".join(goal.text for goal in world.goals),
+    }
     world.close()
     return about
 

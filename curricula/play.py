@@ -90,7 +90,7 @@ class Game:
         """The scene and what to know of it, for a terminal of that size."""
         end = {None: "", True: " · success", False: " · failed"}[self.verdict]
         who = f"you move {self.agent} · " if self.agent else ""
-        lines = [self.world.goal.text, f"{who}step {self.steps} · return {self.total:.1f}{end}"]
+        lines = [self.world.aim_of(0).text, f"{who}step {self.steps} · return {self.total:.1f}{end}"]
         lines.append(HELP if self.agent else WATCHING)
         lines = [line[: columns - 1] for line in lines]
         return "\n".join(

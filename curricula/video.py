@@ -58,7 +58,7 @@ def told(world: World) -> str:
     """What the agents are told now; agent by agent where they are told different things."""
     ask = getattr(world, "instruction", None)
     if ask is None:
-        return world.goal.text
+        return world.aim_of(0).text
     texts = {agent: ask(0, agent) for agent in world.agents}
     if len(set(texts.values())) == 1:
         return next(iter(texts.values()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -57,7 +58,8 @@ class World(ABC):
         max_episode_steps: steps after which a copy is truncated; a world reads it at every step.
         capabilities: which of PARTIAL_RESET, PER_COPY_SEED, RESTORABLE, DETERMINISTIC hold.
         skills: what can be asked for in this world.
-        goal: the instruction that the task is about.
+        goals: the instructions that an episode may be about, the standard one first; most worlds have one.
+            Where there are several, the instruction alone need tell which: aim is no observation.
         streams: the copies' random streams.
     """
 
@@ -70,7 +72,7 @@ class World(ABC):
     max_episode_steps: int
     capabilities: frozenset[str] = IN_PROCESS
     skills: tuple[Skill, ...] = ()
-    goal: Instruction
+    goals: tuple[Instruction, ...]
     render_fps: int = 30
 
     @abstractmethod
@@ -106,8 +108,8 @@ class World(ABC):
         """What the agent perceives in copy env, in words."""
 
     def feasible(self, env: int, agent: str) -> list[Instruction]:
-        """The instructions that make sense for the agent now; the goal alone unless a world says more."""
-        return [self.goal]
+        """The instructions that make sense for the agent now; the goals alone unless a world says more."""
+        return list(self.goals)
 
     def scripted(self) -> Arrays:
         """Actions of the policy that is known to solve the task: agent -> (num_envs, ...)."""
@@ -117,6 +119,20 @@ class World(ABC):
         """Release what the world holds; closing twice is allowed."""
 
     @property
+    def goal(self) -> Instruction:
+        """The standard goal."""
+        return self.goals[0]
+
+    @functools.cached_property
+    def aim(self) -> np.ndarray:
+        """(num_envs,) int64: which of the goals each copy's episode is about; written in place."""
+        return np.zeros(self.num_envs, np.int64)
+
+    def aim_of(self, env: int) -> Instruction:
+        """What the episode of copy env is about."""
+        return self.goals[int(self.aim[env])]
+
+    @property
     def unwrapped(self) -> World:
         """The world under all wrappers."""
         return self
@@ -124,7 +140,7 @@ class World(ABC):
 
 _DESCRIBED = (
     "id", "num_envs", "agents", "groups", "observation_spaces", "action_spaces",
-    "max_episode_steps", "capabilities", "skills", "goal", "render_fps",
+    "max_episode_steps", "capabilities", "skills", "goals", "aim", "render_fps",
 )  # fmt: skip
 
 

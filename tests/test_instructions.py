@@ -345,7 +345,7 @@ def sorted_goals(world):
 def test_a_state_of_another_goal_is_refused():
     state = Instructed(make("Team", 2)).state()
     other = make("Team", 2)
-    other.goal = toys.go(side="left")
+    other.goals = (toys.go(side="left"),)
     with pytest.raises(ValueError, match="goal 'go right', not 'go left'"):
         Instructed(other).restore(state)
 

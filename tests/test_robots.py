@@ -15,6 +15,7 @@ from ludus.envs.mujoco.render import Camera
 
 every_robot = pytest.mark.parametrize("name", envs.ids("mujoco"))
 every_team = pytest.mark.parametrize("name", envs.ids("mujoco", "cooperative"))
+every_choice = pytest.mark.parametrize("name", envs.ids("mujoco", "choice"))
 every_avoider = pytest.mark.parametrize("name", envs.ids("mujoco", "avoidance"))
 
 
@@ -87,6 +88,34 @@ def test_no_agent_may_repeat_what_another_does(name):
         assert success(start(name, 32), repeat) < 0.1, f"{parrot} repeats {other}"
 
 
+@every_choice
+def test_only_the_sentence_says_what_to_do(name):
+    """The same start, another goal: what agents see is the same, and the script for one goal fails the others."""
+    goals = [goal.text for goal in envs.make(name).goals]
+    assert len(goals) > 1
+    worlds = [start(name, 40) for _ in range(2)]
+    assert set(worlds[0].aim.tolist()) == set(range(len(goals))), "each is asked for"
+    for shift in range(1, len(goals)):
+        world, other = (start(name, 40) for _ in range(2))
+        other.aim[:] = (world.aim + shift) % len(goals)
+        other.task.measure()
+        assert all(np.array_equal(o, other._observe()[a]) for a, o in world._observe().items())
+
+        def misled(world, step):
+            told = world.aim.copy()
+            world.aim[:] = (told + shift) % len(goals)  # noqa: B023
+            actions = world.scripted()
+            world.aim[:] = told
+            return actions
+
+        assert success(world, misled) < 0.1
+    fixed = envs.make(name, 8, goal=goals[-1])
+    fixed.reset(np.arange(8), range(8))
+    assert (fixed.aim == len(goals) - 1).all() and fixed.aim_of(3).text == goals[-1]
+    with pytest.raises(ValueError, match="did you mean"):
+        envs.make(name, goal=goals[-1] + "s")
+
+
 @every_avoider
 def test_who_does_not_look_fails_at_least_half_the_time(name):
     assert success(start(name, 100), lambda world, step: world.task.straight()) <= 0.5
@@ -97,13 +126,13 @@ def test_every_skill_is_achieved_in_some_task_and_progress_says_so():
     for name in envs.ids("mujoco"):
         world = start(name, 20)
         known |= {skill.name for skill in world.skills}
-        assert (world.goal.progress(world) < 0.9).all()
+        assert all((goal.progress(world)[world.aim == k] < 0.9).all() for k, goal in enumerate(world.goals))
         for _ in range(world.max_episode_steps - 1):
             world.step(world.scripted())
-            for skill in world.skills:
-                done = skill().achieved(world)
-                achieved |= {skill.name} if done.any() else set()
-                assert (skill().progress(world)[done] >= 0.9).all(), skill.name
+            for instruction in [i for skill in world.skills for i in skill.instructions()]:
+                done = instruction.achieved(world)
+                achieved |= {instruction.skill.name} if done.any() else set()
+                assert (instruction.progress(world)[done] >= 0.9).all(), instruction.text
     assert achieved == known
 
 

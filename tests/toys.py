@@ -31,7 +31,7 @@ class Walkers(World):
 
     max_episode_steps = 12
     skills = (go,)
-    goal = go(side="right")
+    goals = (go(side="right"),)
     render_fps = 7
 
     def __init__(self, num_envs: int, groups: dict[str, tuple[str, ...]], discrete: bool = False):

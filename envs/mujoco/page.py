@@ -40,7 +40,12 @@ def section(id: str) -> str:
     for group in world.groups:
         lines += ["Observation:", "", *_table(task.entries[group]), "", "Action:", "", *_table(task.actions[group]), ""]
     lines += [f"Reward: {_all(task.reward)}", "", f"Ends early: {_all(task.failure)}", ""]
-    lines += [f"Goal: {task.goal.text}.", "", "| skill | said | kept from training | Chinese |", "|---|---|---|---|"]
+    lines += [
+        f"Goal: {' — or: '.join(goal.text for goal in task.goals)}.",
+        "",
+        "| skill | said | kept from training | Chinese |",
+        "|---|---|---|---|",
+    ]
     for skill in task.skills:
         said = (" · ".join(wordings) for wordings in (skill.wordings, skill.held_out, skill.chinese))
         lines += [f"| {skill.name} | {' | '.join(said)} |"]

@@ -17,6 +17,13 @@ def part(name: str) -> mujoco.MjSpec:
     return mujoco.MjSpec.from_string(file.read_text(encoding="utf-8"))
 
 
+def put(scene: mujoco.MjSpec, stem: str, name: str, pos=(0, 0, 0), turn: float = 0) -> None:
+    """Add a part of assets/mujoco at pos in metres, turned by degrees about z; what it holds is named 'name/…'."""
+    half = np.radians(turn) / 2
+    frame = scene.worldbody.add_frame(pos=list(pos), quat=[np.cos(half), 0, 0, np.sin(half)])
+    scene.attach(part(stem), prefix=f"{name}/", frame=frame)
+
+
 def table(grippers: Mapping[str, tuple[float, float, float]]) -> mujoco.MjSpec:
     """A table with grippers above it: name -> (x, y) in metres and turn in degrees; parts are named 'name/part'."""
     scene = part("table")

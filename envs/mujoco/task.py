@@ -27,7 +27,8 @@ class Entry(NamedTuple):
 class Task:
     """Override what is below. Every array has one row per copy; draw randomness from `draw` alone.
 
-    Settings replace numbers of the class, as in horizon=100; ValueError for a name that is none of them.
+    Settings replace numbers and words of the class, as in horizon=100; ValueError for a name that is none of them.
+    goal="…" asks for that one of the goals in every episode.
     """
 
     agents: Mapping[str, str]  # agent -> prefix of its actuators
@@ -35,12 +36,14 @@ class Task:
     entries: Mapping[str, tuple[Entry, ...]]  # group -> what its agents observe
     actions: Mapping[str, tuple[Entry, ...]]  # group -> what its agents decide
     skills: tuple[Skill, ...]
-    goal: Instruction
+    goals: tuple[Instruction, ...]  # an episode is about one of them; several differ by their sentence alone
+    aim: np.ndarray  # (n,) which one, set by the world before bind and drawn before reset
     horizon: int = 50  # control steps
     substeps: int = 5  # physics steps per control step
     camera: str = "front"
 
     def __init__(self, **settings: Any):
+        self.fixed = None if (text := settings.pop("goal", None)) is None else self._goal(text)
         names = [n for n in dir(self) if isinstance(getattr(self, n), (int, float, str)) and not n.startswith("_")]
         for name, value in settings.items():
             if name not in names:
@@ -49,6 +52,12 @@ class Task:
                 kind = type(getattr(self, name)).__name__
                 raise ValueError(f"setting {name} of {type(self).__name__} must be {kind}, not {value!r}")
             setattr(self, name, value)
+
+    def _goal(self, text: str) -> int:
+        known = [goal.text for goal in self.goals]
+        if text not in known:
+            raise nearest(text, known, f"goal of {type(self).__name__}")
+        return known.index(text)
 
     def scene(self) -> mujoco.MjSpec:
         """The scene, built once."""
@@ -59,6 +68,10 @@ class Task:
 
     def reset(self, ids: np.ndarray, draw: Draws) -> None:
         """Place copies ids at the start of an episode; draw has len(ids) rows."""
+
+    def act(self, actions: Arrays) -> Arrays:
+        """What is asked of the actuators, agent -> (n, width) in [-1, 1], when the agents decide on actions."""
+        return actions
 
     def before_step(self) -> None:
         """Note what the functions below compare with; called before the physics of every step."""
@@ -75,8 +88,9 @@ class Task:
         raise NotImplementedError
 
     def success(self) -> np.ndarray:
-        """(n,) bool: the goal is met now, whatever the reward pays for."""
-        return self.goal.achieved(self)  # type: ignore[arg-type]
+        """(n,) bool: what the episode is about is met now, whatever the reward pays for."""
+        met = [goal.achieved(self) for goal in self.goals]  # type: ignore[arg-type]
+        return met[0] if len(met) == 1 else np.choose(self.aim, met)
 
     def failure(self) -> np.ndarray | None:
         """(n,) bool: the copy must end now, failed (a crash, a fall); None where nothing can."""

@@ -32,7 +32,9 @@ class MujocoWorld(World):
         self.task, self.num_envs = task, num_envs
         self.agents = tuple(task.agents)
         self.groups = task.groups or {"agents": self.agents}
-        self.skills, self.goal, self.max_episode_steps = task.skills, task.goal, task.horizon
+        self.skills, self.goals, self.max_episode_steps = task.skills, task.goals, task.horizon
+        task.aim = self.aim
+        self.aim[:] = task.fixed or 0
         model = task.scene().compile()
         self.sims = Batch(model, num_envs, nthread or int(os.environ.get("LUDUS_THREADS", 0)))
         self.streams = Streams(num_envs)
@@ -48,25 +50,25 @@ class MujocoWorld(World):
         group_of = {a: g for g, members in self.groups.items() for a in members}
         self._bounds = {a: _bound(task.entries[group_of[a]]) for a in self.agents}
         self.observation_spaces = {a: spaces.Box(-b, b, dtype=np.float32) for a, b in self._bounds.items()}
-        self.action_spaces = {a: spaces.Box(-1, 1, (len(c),), np.float32) for a, c in self._columns.items()}
+        widths = {g: sum(e.width for e in entries) for g, entries in task.actions.items()}
+        self.action_spaces = {a: spaces.Box(-1, 1, (widths[group_of[a]],), np.float32) for a in self.agents}
         self._last = self._observe()
 
     def _bind_actuators(self, model: mujoco.MjModel) -> None:
-        """Actuators 'agent/grip.left' and 'agent/grip.right' obey one action entry, 'agent/grip'."""
+        """Actuators 'agent/grip.left' and 'agent/grip.right' obey one column of what is asked, 'agent/grip'."""
         low, high = model.actuator_ctrlrange.T
         self._middle, self._half = (high + low) / 2, (high - low) / 2
         entries = [model.actuator(i).name.split(".")[0] for i in range(model.nu)]
-        self._columns = {
-            agent: list(dict.fromkeys(e for e in entries if e.startswith(prefix)))
-            for agent, prefix in self.task.agents.items()
-        }
-        flat = [e for columns in self._columns.values() for e in columns]
+        flat = list(dict.fromkeys(e for p in self.task.agents.values() for e in entries if e.startswith(p)))
         self._route = np.array([flat.index(e) for e in entries])  # actuator -> column of all actions side by side
 
     def reset(self, ids: np.ndarray, seeds: Sequence[int | None] | None = None) -> tuple[Arrays, Arrays]:
         ids = np.asarray(ids, np.int32)
         self.sims.reset(ids, stage=_NONE)
-        self.task.reset(ids, self.streams.begin(ids, seeds))
+        draw = self.streams.begin(ids, seeds)
+        if len(self.goals) > 1 and self.task.fixed is None:
+            self.aim[ids] = (draw.random() * len(self.goals)).astype(np.int64)
+        self.task.reset(ids, draw)
         self.sims.forward(ids, stage=_VEL)
         self.steps[ids] = 0
         self._last = self._observe()
@@ -74,7 +76,8 @@ class MujocoWorld(World):
 
     def step(self, actions: Arrays) -> Step:
         actions = check_actions(self, actions)
-        flat = np.concatenate([actions[a] for a in self.agents], axis=1, dtype=float).clip(-1, 1)
+        asked = self.task.act(actions)
+        flat = np.concatenate([asked[a] for a in self.agents], axis=1, dtype=float).clip(-1, 1)
         self._ctrl[:] = self._middle + self._half * flat[:, self._route]
         self.task.before_step()
         diverged = self._simulate()
@@ -89,7 +92,7 @@ class MujocoWorld(World):
             for agent in self.agents:
                 obs[agent][diverged] = self._last[agent][diverged]
                 reward[agent][diverged] = 0
-            for name in info.keys() - {"diverged"}:
+            for name in info.keys() - {"diverged", "goal"}:
                 info[name][diverged] = 0
         terminated = {a: failed.copy() for a in self.agents}
         truncated = ~failed & (diverged | (self.steps >= self.max_episode_steps))
@@ -123,7 +126,8 @@ class MujocoWorld(World):
         return obs
 
     def _info(self, diverged: np.ndarray) -> Arrays:
-        return {"success": self.task.success(), "diverged": diverged} | self.task.info()
+        about = {"goal": self.aim.copy()} if len(self.goals) > 1 else {}
+        return {"success": self.task.success(), "diverged": diverged} | about | self.task.info()
 
     def state(self) -> Arrays:
         own = {f"task.{k}": v.copy() for k, v in self.task.state().items()}
@@ -131,13 +135,14 @@ class MujocoWorld(World):
             "sims": self.sims.state.copy(),
             "streams": self.streams.table.copy(),
             "steps": self.steps.copy(),
+            "aim": self.aim.copy(),
             "diverged": self.diverged.copy(),
         }
 
     def restore(self, state: Mapping[str, np.ndarray]) -> tuple[Arrays, Arrays]:
         self.sims.state[:] = state["sims"]
         self.streams.table[:] = state["streams"]
-        self.steps[:], self.diverged[:] = state["steps"], state["diverged"]
+        self.steps[:], self.diverged[:], self.aim[:] = state["steps"], state["diverged"], state["aim"]
         for name, array in self.task.state().items():
             array[:] = state[f"task.{name}"]
         self.sims.forward(stage=_VEL)

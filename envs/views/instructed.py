@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -15,7 +16,6 @@ from ..instructions import Briefing, Encode, HashedWords, Instruct, Instruction,
 _OUTCOMES = ("done", "failed", "timed out", "unfinished")
 _DONE, _FAILED, _TIMED_OUT, _UNFINISHED = range(4)
 _REMEMBERED = 4  # outcomes that a briefing tells of
-_GOAL = 0  # the goal's place in the phrase book
 
 
 class Instructed(Wrapper):
@@ -56,8 +56,8 @@ class Instructed(Wrapper):
         self._book = _PhraseBook(world, encode or HashedWords(16))
         self.observation_spaces = {a: _wider(s, self._book.width) for a, s in world.observation_spaces.items()}
         table = (self.num_envs, len(self.agents))
-        self._current = np.full(table, _GOAL)  # places in the phrase book
-        self._coming = np.full(table, _GOAL)  # what was asked for and has not taken effect
+        self._current = np.zeros(table, int)  # places in the phrase book, which begins with the goals
+        self._coming = np.zeros(table, int)  # what was asked for and has not taken effect
         self._wait = np.zeros(table, int)  # steps until it does; 0: nothing is coming
         self._age = np.zeros(table, int)
         self._met = np.zeros(table, bool)  # achieved since it was given
@@ -78,7 +78,7 @@ class Instructed(Wrapper):
         starts = np.zeros(self._gone.shape, bool)
         starts[ids] = True
         self._gone[ids] = self._blank[ids] = False
-        self._current[ids], self._wait[ids] = _GOAL, 0
+        self._current[ids], self._wait[ids] = self.aim[ids, None], 0
         self._give(starts, self._current)
         self._ask(starts)
         return self._told(obs), info
@@ -148,7 +148,7 @@ class Instructed(Wrapper):
         for (env, k), text, state in zip(spots, texts, states, strict=True):
             place = self._book.find(text)
             self.unparsed[env, k] += place is None
-            self._coming[env, k] = _GOAL if place is None else place
+            self._coming[env, k] = self.aim[env] if place is None else place
             self._states[env][k] = state
         self.asked += where
         if self._delay:
@@ -157,7 +157,7 @@ class Instructed(Wrapper):
             self._give(where, self._coming)
 
     def _briefing(self, env: int, k: int) -> Briefing:
-        goal, agent = self.goal.text, self.agents[k]
+        goal, agent = self.aim_of(env).text, self.agents[k]
         if not reads_scene(self._instruct):
             return Briefing(goal, "", agent, self.agents, ())
         past = [divmod(int(h), len(_OUTCOMES)) for h in self._history[env, k] if h >= 0]
@@ -195,19 +195,20 @@ class Instructed(Wrapper):
 
 
 class _PhraseBook:
-    """The sentences met so far, each parsed and encoded once; the first is the goal."""
+    """The sentences met so far, each parsed and encoded once; the goals come first."""
 
     def __init__(self, world: World, encode: Encode):
         self._world, self._encode = world, encode
-        self.rewrite([world.goal.text])
+        self.rewrite([goal.text for goal in world.goals])
         self.width = self.vectors.shape[1]
 
     def rewrite(self, texts: Sequence[str]) -> None:
-        goal, *others = texts
-        if goal != self._world.goal.text:
-            raise ValueError(f"{self._world.id}: this state is of the goal {goal!r}, not {self._world.goal.text!r}")
+        goals = self._world.goals
+        for goal, text in itertools.zip_longest(goals, texts[: len(goals)]):
+            if goal.text != text:
+                raise ValueError(f"{self._world.id}: this state is of the goal {text!r}, not {goal.text!r}")
         self.texts = list(texts)
-        self._means: list[Instruction] = [self._world.goal, *(parse(t, self._world.skills) for t in others)]
+        self._means = [*goals, *(parse(t, self._world.skills) for t in texts[len(goals) :])]
         self.vectors = np.concatenate([np.asarray(self._encode([t]), np.float32) for t in texts])
         self._places = {text: place for place, text in enumerate(texts)}
 

@@ -37,7 +37,7 @@ class Crossing(Task):
         )
     }
     actions = {"agents": (Entry("velocity along x and y, as a share of 0.5 m/s", 2, "1", 1.0),)}
-    goal = skills.cross()
+    goals = (skills.cross(),)
     skills = (skills.cross, skills.keep_away)
     horizon = 80
     substeps = 8

@@ -11,7 +11,7 @@ from .tabletop import Tabletop
 class Lift(Tabletop):
     """Success: the cube is raised by more than 10 cm."""
 
-    goal = skills.lift()
+    goals = (skills.lift(),)
     marked = False
 
     def reward(self):

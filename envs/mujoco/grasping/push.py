@@ -11,7 +11,7 @@ from .tabletop import Tabletop
 class Push(Tabletop):
     """Success: the cube lies on the table, within 4 cm of the disc's middle."""
 
-    goal = skills.push()
+    goals = (skills.push(),)
     flat = True
 
     def place_mark(self, ids, draw):

@@ -9,7 +9,7 @@ from .tabletop import Tabletop
 class Reach(Tabletop):
     """Success: the fingertips are within 3 cm of the mark."""
 
-    goal = skills.reach()
+    goals = (skills.reach(),)
 
     def place_mark(self, ids, draw):
         self.mark[ids] = draw.uniform([-0.2, -0.2, 0.06], [0.2, 0.2, 0.28])

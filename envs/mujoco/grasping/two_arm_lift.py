@@ -38,7 +38,7 @@ class TwoArmLift(Task):
             Entry("opening of the fingers, from open (-1) to closed (1)", 1, "1", 1.0),
         )
     }
-    goal = skills.lift_together()
+    goals = (skills.lift_together(),)
     skills = (skills.hold, skills.lift_together)
     horizon = 60
     camera = "pair"

@@ -1,0 +1,5 @@
+"""Bodies that grasp, by name."""
+
+from .gripper import Gripper
+
+ARMS = {"gripper": Gripper}
