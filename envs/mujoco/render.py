@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import os
 import warnings
+from collections.abc import Sequence
 
 import mujoco
 import numpy as np
@@ -53,11 +54,43 @@ class Camera:
 
     def picture(self, env: int) -> np.ndarray:
         """(height, width, 3) uint8."""
+        return self.pictures(env, [self._name])[0]
+
+    def pictures(self, env: int, cameras: Sequence[str]) -> list[np.ndarray]:
+        """One picture from each of the cameras."""
         self._sims.get_model(env, self._model)
         self._sims.get_data(env, self._data)
         mujoco.mj_forward(self._model, self._data)
-        self._renderer.update_scene(self._data, camera=self._name)
-        return self._renderer.render().copy()
+        taken = []
+        for name in cameras:
+            self._renderer.update_scene(self._data, camera=name)
+            taken.append(self._renderer.render().copy())
+        return taken
 
     def close(self) -> None:
         self._renderer.close()
+
+
+class Eyes:
+    """What each agent sees in every copy: size × size pixels from the camera 'agent/eye', or else from `camera`.
+
+    Raises RenderingUnavailable where there is no OpenGL.
+    """
+
+    def __init__(self, sims: Batch, agents: Sequence[str], camera: str, size: int):
+        own = {sims.model.camera(i).name for i in range(sims.model.ncam)}
+        eyes = {a: f"{a}/eye" if f"{a}/eye" in own else camera for a in agents}
+        self._names = list(dict.fromkeys(eyes.values()))  # agents that share a camera share a picture
+        self._of = {a: self._names.index(name) for a, name in eyes.items()}
+        self._camera = Camera(sims, camera, size, size)
+        self._seen = np.zeros((len(self._names), sims.nsim, size, size, 3), np.uint8)
+
+    def look(self, ids: np.ndarray) -> dict[str, np.ndarray]:
+        """agent -> (n, size, size, 3) uint8, new arrays; only copies ids are drawn anew."""
+        for env in ids.tolist():
+            for k, picture in enumerate(self._camera.pictures(env, self._names)):
+                self._seen[k, env] = picture
+        return {a: self._seen[k].copy() for a, k in self._of.items()}
+
+    def close(self) -> None:
+        self._camera.close()

@@ -42,16 +42,39 @@ class Task:
     substeps: int = 5  # physics steps per control step
     camera: str = "front"
 
+    # For every task; what is 0 costs nothing and changes no bit. See physics.Physics and docs/environments/physics.md.
+    vary_mass: float = 0.0  # an episode's factor is drawn between 1/(1 + vary) and 1 + vary, log-uniform
+    vary_friction: float = 0.0
+    vary_gain: float = 0.0
+    drift: float = 0.0  # the three factors wander that far over a copy's life, a little at each episode
+    latency: int = 0  # control steps that actions come late, up to so many, drawn for each episode
+    noise: float = 0.0  # standard deviation of the sensors' noise, as a share of each entry's bound
+    obs: str = "state"  # or "rgb": pictures from the camera, or from an agent's own, 'agent/eye'
+    size: int = 84  # height and width of those pictures
+
     def __init__(self, **settings: Any):
         self.fixed = None if (text := settings.pop("goal", None)) is None else self._goal(text)
         names = [n for n in dir(self) if isinstance(getattr(self, n), (int, float, str)) and not n.startswith("_")]
         for name, value in settings.items():
             if name not in names:
                 raise nearest(name, names, f"setting of {type(self).__name__}")
-            if type(value) is not type(getattr(self, name)):
-                kind = type(getattr(self, name)).__name__
-                raise ValueError(f"setting {name} of {type(self).__name__} must be {kind}, not {value!r}")
-            setattr(self, name, value)
+            kind = type(getattr(self, name))
+            if type(value) is not kind and not (kind is float and type(value) is int):
+                raise ValueError(f"setting {name} of {type(self).__name__} must be {kind.__name__}, not {value!r}")
+            setattr(self, name, kind(value))
+        self._check()
+
+    def _check(self) -> None:
+        """Raises ValueError for a setting of every task that makes no sense."""
+        for name in ("vary_mass", "vary_friction", "vary_gain", "drift", "latency", "noise"):
+            if not 0 <= getattr(self, name) < np.inf:
+                raise ValueError(f"setting {name} must not be negative or infinite: {getattr(self, name)!r}")
+        if self.obs not in ("state", "rgb"):
+            raise nearest(self.obs, ["state", "rgb"], "kind of observation")
+        if self.obs == "rgb" and self.noise:
+            raise ValueError('noise disturbs numbers: it needs obs="state"')
+        if self.size < 1:
+            raise ValueError(f"setting size must be a number of pixels, not {self.size}")
 
     def _goal(self, text: str) -> int:
         known = [goal.text for goal in self.goals]

@@ -13,6 +13,7 @@ from mujoco.batch import Batch, SimulationError
 
 from ..core import Arrays, Step, World, check_actions
 from ..streams import Streams
+from .physics import Physics, asked
 from .task import Entry, Task
 
 _NONE, _VEL = int(mujoco.mjtStage.mjSTAGE_NONE), int(mujoco.mjtStage.mjSTAGE_VEL)
@@ -38,6 +39,7 @@ class MujocoWorld(World):
         model = task.scene().compile()
         self.sims = Batch(model, num_envs, nthread or int(os.environ.get("LUDUS_THREADS", 0)))
         self.streams = Streams(num_envs)
+        self._every = np.arange(num_envs)
         self.steps = np.zeros(num_envs, np.int64)
         self.diverged = np.zeros(num_envs, np.int64)  # how often, over the copy's whole life
         self.render_fps = round(1 / (model.opt.timestep * task.substeps))
@@ -52,7 +54,19 @@ class MujocoWorld(World):
         self.observation_spaces = {a: spaces.Box(-b, b, dtype=np.float32) for a, b in self._bounds.items()}
         widths = {g: sum(e.width for e in entries) for g, entries in task.actions.items()}
         self.action_spaces = {a: spaces.Box(-1, 1, (widths[group_of[a]],), np.float32) for a in self.agents}
+        seen_and_done = {a: (len(self._bounds[a]), widths[group_of[a]]) for a in self.agents}
+        self.physics = Physics(task, self.sims, seen_and_done) if asked(task) else None
+        self._eyes: Any = self._open_eyes() if task.obs == "rgb" else None
         self._last = self._observe()
+
+    def _open_eyes(self) -> Any:
+        """Let agents observe pictures. Raises RenderingUnavailable where there is no OpenGL."""
+        from .render import Eyes
+
+        eyes = Eyes(self.sims, self.agents, self.task.camera, self.task.size)
+        shape = (self.task.size, self.task.size, 3)
+        self.observation_spaces = {a: spaces.Box(0, 255, shape, np.uint8) for a in self.agents}
+        return eyes
 
     def _bind_actuators(self, model: mujoco.MjModel) -> None:
         """Actuators 'agent/grip.left' and 'agent/grip.right' obey one column of what is asked, 'agent/grip'."""
@@ -69,15 +83,20 @@ class MujocoWorld(World):
         if len(self.goals) > 1 and self.task.fixed is None:
             self.aim[ids] = (draw.random() * len(self.goals)).astype(np.int64)
         self.task.reset(ids, draw)
+        if self.physics:
+            self.physics.begin(ids, draw, born=self.streams.table[ids, 1] == 0)
         self.sims.forward(ids, stage=_VEL)
         self.steps[ids] = 0
-        self._last = self._observe()
+        self._last = self._observe(ids)
         return self._last, self._info(np.zeros(self.num_envs, bool))
 
     def step(self, actions: Arrays) -> Step:
         actions = check_actions(self, actions)
-        asked = self.task.act(actions)
-        flat = np.concatenate([asked[a] for a in self.agents], axis=1, dtype=float).clip(-1, 1)
+        if self.physics:
+            actions = self.physics.delayed(actions)
+            self.physics.blur(self._every, self.streams.draw(self._every))
+        wanted = self.task.act(actions)
+        flat = np.concatenate([wanted[a] for a in self.agents], axis=1, dtype=float).clip(-1, 1)
         self._ctrl[:] = self._middle + self._half * flat[:, self._route]
         self.task.before_step()
         diverged = self._simulate()
@@ -93,7 +112,8 @@ class MujocoWorld(World):
                 obs[agent][diverged] = self._last[agent][diverged]
                 reward[agent][diverged] = 0
             for name in info.keys() - {"diverged", "goal"}:
-                info[name][diverged] = 0
+                if not name.startswith("physics/"):
+                    info[name][diverged] = 0
         terminated = {a: failed.copy() for a in self.agents}
         truncated = ~failed & (diverged | (self.steps >= self.max_episode_steps))
         self._last = obs
@@ -114,23 +134,29 @@ class MujocoWorld(World):
             self.sims.forward(ids, stage=_VEL)
         return broken
 
-    def _observe(self) -> Arrays:
+    def _observe(self, ids: np.ndarray | None = None) -> Arrays:
+        """agent -> (n, ...); only copies ids, None for all, have changed since the last time."""
         self.task.measure()
+        if self._eyes:
+            return self._eyes.look(self._every if ids is None else ids)
         obs = {}
         for agent, parts in self.task.observe().items():
             bound = self._bounds[agent]
             row = np.empty((self.num_envs, len(bound)), np.float32)  # fresh: callers keep what they were given
             np.concatenate(parts, axis=1, out=row, casting="same_kind")
+            if self.physics:
+                self.physics.sensed(agent, row, bound)
             np.minimum(row, bound, out=row)
             obs[agent] = np.maximum(row, -bound, out=row)
         return obs
 
     def _info(self, diverged: np.ndarray) -> Arrays:
         about = {"goal": self.aim.copy()} if len(self.goals) > 1 else {}
+        about |= self.physics.info() if self.physics else {}
         return {"success": self.task.success(), "diverged": diverged} | about | self.task.info()
 
     def state(self) -> Arrays:
-        own = {f"task.{k}": v.copy() for k, v in self.task.state().items()}
+        own = {name: array.copy() for name, array in self._own().items()}
         return own | {
             "sims": self.sims.state.copy(),
             "streams": self.streams.table.copy(),
@@ -139,12 +165,19 @@ class MujocoWorld(World):
             "diverged": self.diverged.copy(),
         }
 
+    def _own(self) -> Arrays:
+        """The live arrays to save beside MuJoCo's."""
+        own = {f"task.{k}": v for k, v in self.task.state().items()}
+        return own | (self.physics.state() if self.physics else {})
+
     def restore(self, state: Mapping[str, np.ndarray]) -> tuple[Arrays, Arrays]:
         self.sims.state[:] = state["sims"]
         self.streams.table[:] = state["streams"]
         self.steps[:], self.diverged[:], self.aim[:] = state["steps"], state["diverged"], state["aim"]
-        for name, array in self.task.state().items():
-            array[:] = state[f"task.{name}"]
+        for name, array in self._own().items():
+            array[:] = state[name]
+        if self.physics:
+            self.physics.restored()
         self.sims.forward(stage=_VEL)
         self.task.measure()
         self.task.before_step()
@@ -168,9 +201,10 @@ class MujocoWorld(World):
         return self._camera.picture(env)
 
     def close(self) -> None:
-        if self._camera is not None:
-            self._camera.close()
-            self._camera = None
+        for drawer in (self._camera, self._eyes):
+            if drawer is not None:
+                drawer.close()
+        self._camera = None
 
 
 def _bound(entries: Sequence[Entry]) -> np.ndarray:
