@@ -175,8 +175,8 @@ def test_one_hand_cannot_lift_the_bar_and_two_can():
 def test_both_arms_see_the_same_when_things_stand_the_same_for_both():
     world = start("TwoArmLift-v0", 1)
     task = world.task
-    for hand in task.hand.values():
-        hand[0] = 0.03, -0.05, -0.1
+    for arm in task.arms.values():
+        arm.hand[0] = 0.03, -0.05, -0.1
     task.bar[0] = 0, 0, 0.01, 1, 0, 0, 0
     world.sims.forward()
     left, right = world._observe().values()

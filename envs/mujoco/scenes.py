@@ -24,16 +24,6 @@ def put(scene: mujoco.MjSpec, stem: str, name: str, pos=(0, 0, 0), turn: float =
     scene.attach(part(stem), prefix=f"{name}/", frame=frame)
 
 
-def table(grippers: Mapping[str, tuple[float, float, float]]) -> mujoco.MjSpec:
-    """A table with grippers above it: name -> (x, y) in metres and turn in degrees; parts are named 'name/part'."""
-    scene = part("table")
-    for name, (x, y, turn) in grippers.items():
-        half = np.radians(turn) / 2
-        frame = scene.worldbody.add_frame(pos=[x, y, 0], quat=[np.cos(half), 0, 0, np.sin(half)])
-        scene.attach(part("gripper"), prefix=f"{name}/", frame=frame)
-    return scene
-
-
 def arena(robots: Mapping[str, Sequence[float]]) -> mujoco.MjSpec:
     """An arena with robots: name -> colour (red, green, blue, alpha); each has a disc of its colour, 'name'."""
     scene = part("arena")

@@ -1,4 +1,4 @@
-"""One gripper, one cube, one mark: what the single-arm tasks share, so that they differ by their goal alone."""
+"""One arm, one cube, one mark: what the single-arm tasks share, so that they differ by their goal alone."""
 
 from __future__ import annotations
 
@@ -6,60 +6,41 @@ import numpy as np
 
 from .. import scenes
 from ..rewards import approach, dist, near
-from ..task import Entry, Task
+from ..task import Entry
 from . import skills
+from .workbench import Workbench, lost
 
 
-class Tabletop(Task):
-    """The gripper moves in x, y and z and opens and closes; it never turns."""
+class Tabletop(Workbench):
+    """The hand moves in x, y and z and opens and closes."""
 
-    agents = {"arm": "arm/"}
-    entries = {
-        "agents": (
-            Entry("fingertips, position", 3, "m", 0.5),
-            Entry("fingertips, velocity", 3, "m/s", 1.0),
-            Entry("opening of the left and right finger, from open to closed", 2, "m", 0.05),
-            Entry("cube, seen from the fingertips", 3, "m", 0.5),
-            Entry("cube, velocity", 3, "m/s", 1.0),
-            Entry("mark, seen from the fingertips (zeros where there is none)", 3, "m", 0.5),
-            Entry("mark, seen from the cube (zeros where there is none)", 3, "m", 0.5),
-        )
-    }
-    actions = {
-        "agents": (
-            Entry("velocity of the hand, as a share of 0.4 m/s", 3, "1", 1.0),
-            Entry("opening of the fingers, from open (-1) to closed (1)", 1, "1", 1.0),
-        )
-    }
+    things = (
+        Entry("cube, seen from the fingertips", 3, "m", 0.5),
+        Entry("cube, velocity", 3, "m/s", 1.0),
+        Entry("mark, seen from the fingertips (zeros where there is none)", 3, "m", 0.5),
+        Entry("mark, seen from the cube (zeros where there is none)", 3, "m", 0.5),
+    )
     skills = (skills.reach, skills.push, skills.lift)
     edge = 0.04  # of the cube, m
     spread = 0.12  # how far from the middle things start, m
     marked = True  # there is a mark
     flat = False  # it is a disc on the table
 
-    def scene(self):
-        scene = scenes.table({"arm": (0, 0, 0)})
+    def furnish(self, scene):
         scenes.cube(scene, half=self.edge / 2)
         scenes.mark(scene, radius=0.03 if self.flat else 0.02, height=0.002 if self.flat else 0)
-        return scene
 
     def bind(self, sims):
-        self.grip = sims.site("arm/grip").xpos
-        self.hand = [sims.joint(f"arm/{axis}").qpos for axis in "xyz"]
-        qvel = sims.bind("qvel")
-        first = sims.model.joint("arm/x").dofadr[0]
-        self.velocity = qvel[:, first : first + 3]
-        fingers = sims.model.joint("arm/left").qposadr[0]
-        self.fingers = sims.bind("qpos")[:, fingers : fingers + 2]
-        self.closing = sims.bind("ctrl")[:, sims.model.actuator("arm/grip.left").id]  # what the fingers are asked, m
+        super().bind(sims)
+        self.arm = self.arms["arm"]
+        self.grip, self.fingers = self.arm.grip, self.arm.fingers
         self.cube = sims.body("cube").xpos
         self.cube_start = sims.joint("cube").qpos
         self.cube_velocity = sims.joint("cube").qvel[:, :3]
         self.mark = sims.bind("mocap_pos")[:, 0]
 
     def reset(self, ids, draw):
-        for axis, start in zip(self.hand, draw.uniform([-0.12, -0.12, -0.12], [0.12, 0.12, 0.0]).T, strict=True):
-            axis[ids, 0] = start
+        self.arm.place(ids, draw.uniform([-0.12, -0.12, -0.12], [0.12, 0.12, 0.0]))
         self.cube_start[ids, :2] = draw.uniform([-self.spread] * 2, [self.spread] * 2)
         self.place_mark(ids, draw)
 
@@ -69,18 +50,13 @@ class Tabletop(Task):
     def place_mark(self, ids, draw):
         self.mark[ids] = [0, 0, -0.2]
 
-    def observe(self):
-        return {
-            "arm": (
-                self.grip,
-                self.velocity,
-                self.fingers,
-                self.cube - self.grip,
-                self.cube_velocity,
-                (self.mark - self.grip) * self.marked,
-                (self.mark - self.cube) * self.marked,
-            )
-        }
+    def see(self, agent):
+        return (
+            self.cube - self.grip,
+            self.cube_velocity,
+            (self.mark - self.grip) * self.marked,
+            (self.mark - self.cube) * self.marked,
+        )
 
     def grasping(self) -> tuple[np.ndarray, np.ndarray]:
         """(n,) each in [0, 1]: how near the fingertips are to where the cube is best held, and how well it is held.
@@ -88,13 +64,12 @@ class Tabletop(Task):
         That is a little above its middle: fingers that press on the table instead find it hard to rise.
         """
         gap = dist(self.grip, self.cube + np.array([0, 0, 0.01]))
-        squeezed = np.clip(self.closing / 0.06, 0, 1)
+        squeezed = np.clip(self.arm.closing / 0.06, 0, 1)
         return approach(gap, furthest=0.5, margin=0.1), near(gap, margin=0.03) * squeezed
 
     def failure(self):
         """The cube has left the table: 45 cm from the middle along x or y, or below the top."""
-        x, y, z = self.cube.T
-        return (np.abs(x) > 0.45) | (np.abs(y) > 0.45) | (z < 0)
+        return lost(self.cube)
 
     def describe(self, env, agent):
         gap = dist(self.cube, self.grip)[env]
@@ -112,7 +87,4 @@ class Tabletop(Task):
 
     def go(self, target: np.ndarray, closed: np.ndarray | float, gain: float = 12.0) -> dict[str, np.ndarray]:
         """Move the fingertips towards target (n, 3), fingers closed (1) or open (-1)."""
-        action = np.empty((len(self.grip), 4))
-        action[:, :3] = np.clip(gain * (target - self.grip), -1, 1)
-        action[:, 3] = closed
-        return {"arm": action}
+        return {"arm": self.arm.go(target, closed, gain)}

@@ -1,43 +1,32 @@
-"""TwoArmLift: two grippers raise a bar that is too heavy for one, and so must lift together."""
+"""TwoArmLift: two arms raise a bar that is too heavy for one, and so must lift together."""
 
 import numpy as np
 
 from .. import scenes
 from ..rewards import approach, dist, near
-from ..task import Entry, Task
+from ..task import Entry
 from ..world import MujocoWorld
 from . import skills
+from .workbench import Workbench
 
 OTHER = {"left": "right", "right": "left"}
 TURN = {"left": np.array([1.0, 1.0, 1.0]), "right": np.array([-1.0, -1.0, 1.0])}  # the right arm faces the left one
 
 
-class TwoArmLift(Task):
+class TwoArmLift(Workbench):
     """Success: both ends of the bar are raised by more than 8 cm.
 
     Each arm sees the world from its own side, the other arm ahead along its x: one policy serves both.
     """
 
-    agents = {"left": "left/", "right": "right/"}
-    entries = {
-        "agents": (
-            Entry("fingertips, seen from the middle of the arm's own range", 3, "m", 0.5),
-            Entry("fingertips, velocity", 3, "m/s", 1.0),
-            Entry("opening of the two fingers, from open to closed", 2, "m", 0.05),
-            Entry("own post, seen from the fingertips", 3, "m", 0.6),
-            Entry("own end of the bar, height above its rest", 1, "m", 0.5),
-            Entry("other post, seen from the own post", 3, "m", 0.5),
-            Entry("other fingertips, seen from their post", 3, "m", 0.6),
-            Entry("opening of the other arm's fingers", 2, "m", 0.05),
-            Entry("bar, velocity of its middle", 3, "m/s", 1.0),
-        )
-    }
-    actions = {
-        "agents": (
-            Entry("velocity of the hand, as a share of 0.4 m/s", 3, "1", 1.0),
-            Entry("opening of the fingers, from open (-1) to closed (1)", 1, "1", 1.0),
-        )
-    }
+    things = (
+        Entry("own post, seen from the fingertips", 3, "m", 0.6),
+        Entry("own end of the bar, height above its rest", 1, "m", 0.5),
+        Entry("other post, seen from the own post", 3, "m", 0.5),
+        Entry("other fingertips, seen from their post", 3, "m", 0.6),
+        Entry("opening of the other arm's fingers", 2, "m", 0.05),
+        Entry("bar, velocity of its middle", 3, "m/s", 1.0),
+    )
     goals = (skills.lift_together(),)
     skills = (skills.hold, skills.lift_together)
     horizon = 60
@@ -46,28 +35,24 @@ class TwoArmLift(Task):
     rest = 0.05  # height of the posts' middles when the bar lies on the table, m
     mass = 1.4  # kg: 13.7 N, and a hand lifts at most 12 N
 
-    def scene(self):
-        scene = scenes.table({"left": (-self.half, 0, 0), "right": (self.half, 0, 180)})
+    @property
+    def stands(self):
+        return {"left": (-self.half, 0, 0), "right": (self.half, 0, 180)}
+
+    def furnish(self, scene):
         scenes.bar(scene, half=self.half, mass=self.mass)
-        return scene
 
     def bind(self, sims):
-        qpos, qvel = sims.bind("qpos"), sims.bind("qvel")
-        ctrl = sims.bind("ctrl")
-        self.grip, self.post, self.velocity, self.fingers, self.hand, self.closing = {}, {}, {}, {}, {}, {}
-        for side in self.agents:
-            dof, at = (getattr(sims.model.joint(f"{side}/x"), name)[0] for name in ("dofadr", "qposadr"))
-            self.grip[side] = sims.site(f"{side}/grip").xpos
-            self.post[side] = sims.site(f"bar.{side}").xpos
-            self.velocity[side] = qvel[:, dof : dof + 3]  # along the arm's own axes
-            self.hand[side], self.fingers[side] = qpos[:, at : at + 3], qpos[:, at + 3 : at + 5]
-            self.closing[side] = ctrl[:, sims.model.actuator(f"{side}/grip.left").id]  # what the fingers are asked, m
+        super().bind(sims)
+        self.grip = {side: arm.grip for side, arm in self.arms.items()}
+        self.fingers = {side: arm.fingers for side, arm in self.arms.items()}
+        self.post = {side: sims.site(f"bar.{side}").xpos for side in self.agents}
         self.bar, self.bar_velocity = sims.joint("bar").qpos, sims.joint("bar").qvel[:, :3]
         self.bar_upright = sims.body("bar").xmat[:, 8]
 
     def reset(self, ids, draw):
-        for side in self.agents:
-            self.hand[side][ids] = draw.uniform([-0.1, -0.1, -0.12], [0.1, 0.1, 0.0])
+        for side, arm in self.arms.items():
+            arm.place(ids, draw.uniform([-0.1, -0.1, -0.12], [0.1, 0.1, 0.0]) * TURN[side])
         self.bar[ids, :2] = draw.uniform([-0.06, -0.06], [0.06, 0.06])
         turn = draw.uniform(-0.2, 0.2)
         self.bar[ids, 3], self.bar[ids, 6] = np.cos(turn / 2), np.sin(turn / 2)
@@ -81,17 +66,17 @@ class TwoArmLift(Task):
         return np.minimum(*(self.fingers[side].min(axis=1) for side in self.agents)) > 0.015
 
     def observe(self):
-        return {side: self._seen(side, OTHER[side]) for side in self.agents}
+        rows = super().observe()
+        for grip, *_ in rows.values():
+            grip[:, 2] -= 0.2  # fresh, and so ours to change: told from the middle of the heights too
+        return rows
 
-    def _seen(self, own, other):
-        turn = TURN[own]
+    def see(self, agent):
+        other, turn = OTHER[agent], TURN[agent]
         return (
-            self.grip[own] * turn + [self.half, 0, -0.2],
-            self.velocity[own],
-            self.fingers[own],
-            (self.post[own] - self.grip[own]) * turn,
-            self.raised(own)[:, None],
-            (self.post[other] - self.post[own]) * turn,
+            (self.post[agent] - self.grip[agent]) * turn,
+            self.raised(agent)[:, None],
+            (self.post[other] - self.post[agent]) * turn,
             (self.grip[other] - self.post[other]) * turn,
             self.fingers[other],
             self.bar_velocity * turn,
@@ -106,7 +91,7 @@ class TwoArmLift(Task):
     def _own(self, side):
         """Up to 0.4 for the arm's own part: at its post, and the fingers pressed to it."""
         gap = dist(self.grip[side], self.post[side])
-        held = near(gap, margin=0.03) * np.clip(self.closing[side] / 0.06, 0, 1)
+        held = near(gap, margin=0.03) * np.clip(self.arms[side].closing / 0.06, 0, 1)
         return 0.2 * approach(gap, furthest=0.5, margin=0.06) + 0.2 * held
 
     def failure(self):
@@ -136,10 +121,7 @@ class TwoArmLift(Task):
         target = self.post[side].copy()
         target[~over, 2] = np.maximum(self.grip[side][~over, 2], 0.12)
         target[together, 2] = 0.22
-        action = np.empty((len(target), 4))
-        action[:, :3] = np.clip(12 * (target - self.grip[side]) * TURN[side], -1, 1)
-        action[:, 3] = np.where(self._around(side), 1.0, -1.0)
-        return action
+        return self.arms[side].go(target, np.where(self._around(side), 1.0, -1.0))
 
 
 def make(num_envs: int, nthread: int = 0, **settings):
