@@ -27,6 +27,7 @@ class Skill:
     held_out: wordings kept from training, to test understanding.
     chinese: the same in Chinese.
     arguments: slot -> the words that fit it.
+    in_chinese: word -> how the Chinese wordings say it, where that differs.
     achieved: (world, arguments) -> (num_envs,) bool, whether it is carried out now.
     progress: (world, arguments) -> (num_envs,) float in [0, 1].
     """
@@ -38,6 +39,7 @@ class Skill:
     held_out: tuple[str, ...] = ()
     chinese: tuple[str, ...] = ()
     arguments: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
+    in_chinese: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     def __call__(self, **arguments: str) -> Instruction:
         """The instruction to do this with these arguments; ValueError for a wrong one."""
@@ -68,7 +70,8 @@ class Instruction:
         return self.said or self.phrase(self.skill.wordings[0])
 
     def phrase(self, wording: str) -> str:
-        return wording.format(**dict(self.arguments))
+        known = self.skill.in_chinese if wording in self.skill.chinese else {}
+        return wording.format(**{slot: known.get(word, word) for slot, word in self.arguments})
 
     def achieved(self, world: World) -> np.ndarray:
         """(num_envs,) bool: carried out now."""
