@@ -16,10 +16,10 @@ PACE = 0.2  # a walk's longest step in an episode, as a share of its bound: abou
 
 
 class Physics:
-    """What a task's settings vary_mass, vary_friction, vary_gain, drift, latency and noise ask for; see task.Task.
+    """What a task's settings ask for: vary_mass, vary_friction, vary_gain, physics_drift, latency, noise.
 
-    A copy's factor is exp(walk + u): u uniform within ±log(1 + vary), drawn for each episode; walk within
-    ±log(1 + drift), a step further at each episode, reflected at the bounds, and back at 0 where a seed begins a life.
+    A copy's factor is exp(walk + u). For each episode u is drawn uniformly within ±log(1 + vary), and walk goes a step
+    on: within ±log(1 + physics_drift), reflected at the bounds, and back at 0 where a seed begins a life.
     mass: of every body, and its inertia. friction: every coefficient of every geom. gain: what a command achieves: the
     force of a motor, the stiffness of a position servo, the speed of a velocity servo.
 
@@ -30,7 +30,7 @@ class Physics:
     def __init__(self, task: Any, sims: Batch, widths: Mapping[str, tuple[int, int]]):
         self.agents, self.noise, n = tuple(widths), task.noise, sims.nsim
         self.vary = np.log1p([task.vary_mass, task.vary_friction, task.vary_gain])
-        self.bound = np.full(len(FACTORS), np.log1p(task.drift))
+        self.bound = np.full(len(FACTORS), np.log1p(task.physics_drift))
         self.varies = self.vary + self.bound > 0
         self.factor, self.walk = np.ones((n, len(FACTORS))), np.zeros((n, len(FACTORS)))
         self._sims, self._fields = sims, _fields(sims, self.varies)
@@ -98,7 +98,7 @@ class Physics:
 
 def asked(task: Any) -> bool:
     """Whether any setting of the task wants physics that varies."""
-    return any((task.vary_mass, task.vary_friction, task.vary_gain, task.drift, task.latency, task.noise))
+    return any((task.vary_mass, task.vary_friction, task.vary_gain, task.physics_drift, task.latency, task.noise))
 
 
 def _fields(sims: Batch, varies: np.ndarray) -> list[tuple[int, np.ndarray, np.ndarray]]:

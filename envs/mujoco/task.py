@@ -46,7 +46,7 @@ class Task:
     vary_mass: float = 0.0  # an episode's factor is drawn between 1/(1 + vary) and 1 + vary, log-uniform
     vary_friction: float = 0.0
     vary_gain: float = 0.0
-    drift: float = 0.0  # the three factors wander that far over a copy's life, a little at each episode
+    physics_drift: float = 0.0  # the three factors wander that far over a copy's life, a little at each episode
     latency: int = 0  # control steps that actions come late, up to so many, drawn for each episode
     noise: float = 0.0  # standard deviation of the sensors' noise, as a share of each entry's bound
     obs: str = "state"  # or "rgb": pictures from the camera, or from an agent's own, 'agent/eye'
@@ -54,7 +54,8 @@ class Task:
 
     def __init__(self, **settings: Any):
         self.fixed = None if (text := settings.pop("goal", None)) is None else self._goal(text)
-        names = [n for n in dir(self) if isinstance(getattr(self, n), (int, float, str)) and not n.startswith("_")]
+        own = type(self)  # not self: properties may need what bind names
+        names = [n for n in dir(own) if isinstance(getattr(own, n), (int, float, str)) and not n.startswith("_")]
         for name, value in settings.items():
             if name not in names:
                 raise nearest(name, names, f"setting of {type(self).__name__}")
@@ -66,7 +67,7 @@ class Task:
 
     def _check(self) -> None:
         """Raises ValueError for a setting of every task that makes no sense."""
-        for name in ("vary_mass", "vary_friction", "vary_gain", "drift", "latency", "noise"):
+        for name in ("vary_mass", "vary_friction", "vary_gain", "physics_drift", "latency", "noise"):
             if not 0 <= getattr(self, name) < np.inf:
                 raise ValueError(f"setting {name} must not be negative or infinite: {getattr(self, name)!r}")
         if self.obs not in ("state", "rgb"):
