@@ -7,3 +7,5 @@ register("ludus/Push-v0", ".mujoco.grasping.push:make", "mujoco", "grasping", "s
 register("ludus/Lift-v0", ".mujoco.grasping.lift:make", "mujoco", "grasping", "single")
 register("ludus/TwoArmLift-v0", ".mujoco.grasping.two_arm_lift:make", "mujoco", "grasping", "team", "cooperative")
 register("ludus/Crossing-v0", ".mujoco.avoidance.crossing:make", "mujoco", "avoidance", "team", "cooperative")
+register("ludus/InsertPeg-v0", ".mujoco.grasping.insert_peg:make", "mujoco", "grasping", "single", "choice")
+register("ludus/Doorway-v0", ".mujoco.avoidance.doorway:make", "mujoco", "avoidance", "team", "cooperative")
