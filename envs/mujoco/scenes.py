@@ -24,15 +24,37 @@ def put(scene: mujoco.MjSpec, stem: str, name: str, pos=(0, 0, 0), turn: float =
     scene.attach(part(stem), prefix=f"{name}/", frame=frame)
 
 
-def arena(robots: Mapping[str, Sequence[float]]) -> mujoco.MjSpec:
-    """An arena with robots: name -> colour (red, green, blue, alpha); each has a disc of its colour, 'name'."""
+def arena(
+    robots: Mapping[str, Sequence[float]],
+    body: str = "robot",
+    discs: Mapping[str, Sequence[float]] | None = None,
+    pillars: int = 0,
+    thick: float = 0.05,
+    walls: Sequence[tuple[float, float]] = (),
+) -> mujoco.MjSpec:
+    """An arena with robots, discs to go to, pillars and walls; all but the robots are moved as mocap bodies, in order.
+
+    robots: name -> colour (red, green, blue, alpha); body: the part they are; discs: likewise, None: one a robot.
+    pillars: how many, 'pillar0' …, of radius `thick` in metres; walls: half of each one's size along x and y, m.
+    """
     scene = part("arena")
     for name, colour in robots.items():
-        robot = part("robot")
+        robot = part(body)
         robot.geom("body").rgba = colour
         scene.attach(robot, prefix=f"{name}/", frame=scene.worldbody.add_frame())
+    for name, colour in (robots if discs is None else discs).items():
         mark(scene, name, radius=0.06, height=0.002, rgba=[*colour[:3], 0.6])
+    for k in range(pillars):
+        _block(scene, f"pillar{k}", mujoco.mjtGeom.mjGEOM_CYLINDER, [thick, 0.05, 0], "pillar")
+    for k, half in enumerate(walls):
+        _block(scene, f"wall{k}", mujoco.mjtGeom.mjGEOM_BOX, [*half, 0.05], "wall")
     return scene
+
+
+def _block(scene: mujoco.MjSpec, name: str, kind: mujoco.mjtGeom, size: Sequence[float], material: str) -> None:
+    """Add something that stands on the floor and is seen, by a lidar too, but pushes nobody."""
+    block = scene.worldbody.add_body(name=name, mocap=True, pos=[0, 0, 0])
+    block.add_geom(name=name, type=kind, size=size, pos=[0, 0, 0.05], contype=0, conaffinity=0, material=material)
 
 
 def cube(scene: mujoco.MjSpec, name: str = "cube", half: float = 0.02, mass: float = 0.05, rgba=(0.85, 0.2, 0.15, 1)):

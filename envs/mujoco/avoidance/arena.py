@@ -1,0 +1,322 @@
+"""An arena with robots, discs, pillars and walls: what avoidance tasks share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import numpy as np
+
+from ...core import Arrays
+from ...registry import nearest
+from ...streams import Draws
+from .. import scenes
+from ..rewards import near
+from ..task import Entry, Task
+from .geometry import length, outside, sweep, turned
+
+COLOURS = {
+    "red": (0.84, 0.24, 0.20, 1),
+    "green": (0.20, 0.62, 0.34, 1),
+    "blue": (0.20, 0.42, 0.78, 1),
+    "yellow": (0.93, 0.72, 0.18, 1),
+    "purple": (0.55, 0.33, 0.70, 1),
+    "orange": (0.93, 0.48, 0.13, 1),
+    "white": (0.93, 0.93, 0.90, 1),
+    "black": (0.16, 0.17, 0.20, 1),
+}
+BODIES = {"disc": "robot", "rover": "rover"}  # body -> its part of the scene
+SENSING = ("state", "lidar")
+EYE = 0.03  # height of a lidar's beams, m
+SOLID = (1, 0, 0, 0, 0, 0)  # the group of geoms that a lidar sees; decoration is in others
+
+
+class Arena(Task):
+    """Override discs, reset (ending with `put`), places, reward, scripted and the rest of Task.
+
+    robots: how many, named by their colours. Each is a disc of 5 cm radius.
+    body: "disc" drives along x and y; "rover" drives forward and turns, and sees all from its own heading.
+    sensing: "state" tells where the others and the pillars are and how they move; "lidar" the free way, up to
+        `sight` metres, along `beams` beams even around the robot, the first one straight ahead.
+    pillars: how many, of radius `thick` metres.
+
+    Arrays that measure makes have x and y first and the copies last; they are read, never written:
+        here, speed: (2, robots, n), places m and velocities m/s, in the arena's frame.
+        spots, ways: (2, targets, robots, n), where each may be asked to go, m, and the way there; far: its length.
+        apart: (2, pairs, n), from one to the other of each pair of robots, then of a robot and a pillar, m.
+        gaps: (pairs + robots * walls, n), the narrowest gap between two hulls during the step, had both driven
+            straight, m; to a wall, the gap at the step's end. Row k is about `rows[k]`, two names.
+        touched: likewise, bool: whether they have touched in this episode.
+    """
+
+    robots = 4
+    body = "disc"
+    sensing = "state"
+    beams = 16
+    sight = 1.0
+    pillars = 0
+    thick = 0.05
+    horizon = 80
+    substeps = 8
+    radius = 0.05  # of a robot, m
+    close = 0.06  # a robot this near its goal has arrived, m
+    colours: ClassVar[Mapping[str, tuple[float, ...]]] = COLOURS  # the robots' names, the first `robots` of them
+    targets: ClassVar[tuple[str, ...]] = ("goal",)  # what each of places is; one per goal of the task, or one for all
+    things: ClassVar[tuple[Entry, ...]] = ()  # what see shows, (x, y) pairs
+    walls: tuple[tuple[float, float], ...] = ()  # half of each one's size along x and y, m
+    pace: np.ndarray | None = None  # (2, pillars, n) velocities of the pillars, where they move, m/s
+    _least = 1  # robots
+    _moving = False  # whether pillars move: pace is told
+
+    def __init__(self, **settings: Any):
+        super().__init__(**settings)
+        if not self._least <= self.robots <= len(self.colours):
+            kind, most = type(self).__name__, len(self.colours)
+            raise ValueError(f"{kind} has {self._least} to {most} robots, not {self.robots}")
+        if self.body not in BODIES:
+            raise nearest(self.body, list(BODIES), "body")
+        if self.sensing not in SENSING:
+            raise nearest(self.sensing, list(SENSING), "sensing")
+        for name, least in {"beams": 1, "pillars": 0}.items():
+            if getattr(self, name) < least:
+                raise ValueError(f"{name} must be {least} or more, not {getattr(self, name)}")
+        self.agents = {name: f"{name}/" for name in list(self.colours)[: self.robots]}
+        groups = self.groups or ("agents",)
+        self.entries = dict.fromkeys(groups, (*self._own(), *self._around(), *self.things))
+        self.actions = dict.fromkeys(groups, self._decided())
+        self._pairs()
+
+    def _own(self) -> list[Entry]:
+        own = [Entry("place in the arena", 2, "m", 1.0)]
+        if self.body == "rover":
+            own += [Entry("heading, cosine and sine", 2, "1", 1.0), Entry("velocity, forward and left", 2, "m/s", 1.0)]
+            own += [Entry("turn rate", 1, "rad/s", 8.0)]
+        else:
+            own += [Entry("velocity", 2, "m/s", 1.0)]
+        return own + [Entry(f"{target}, seen from the robot", 2, "m", 1.5) for target in self.targets]
+
+    def _around(self) -> list[Entry]:
+        if self.sensing == "lidar":
+            return [Entry("free way along each beam, anticlockwise from straight ahead", self.beams, "m", self.sight)]
+        others, around = 2 * (self.robots - 1), []
+        if others:
+            around = [
+                Entry("the other robots in their order, from the next one on, seen from the robot", others, "m", 1.5)
+            ]
+            around += [Entry("their velocities", others, "m/s", 1.0)]
+        if self.pillars:
+            around += [Entry("pillars, seen from the robot", 2 * self.pillars, "m", 1.5)]
+        if self.pillars and self._moving:
+            around += [Entry("their velocities", 2 * self.pillars, "m/s", 1.0)]
+        return around
+
+    def _decided(self) -> tuple[Entry, ...]:
+        if self.body == "disc":
+            return (Entry("velocity along x and y, as a share of 0.5 m/s", 2, "1", 1.0),)
+        return (
+            Entry("velocity forward, as a share of 0.5 m/s", 1, "1", 1.0),
+            Entry("turn rate, as a share of 4 rad/s", 1, "1", 1.0),
+        )
+
+    def _pairs(self) -> None:
+        """Who is compared with whom, in the order of gaps."""
+        r, k, w = self.robots, self.pillars, len(self.walls)
+        first, second = np.triu_indices(r + k, 1)
+        self.first, self.second = first[first < r], second[first < r]
+        names = [*self.agents, *(f"pillar{i}" for i in range(k))]
+        self.rows = [(names[i], names[j]) for i, j in zip(self.first, self.second, strict=True)]
+        self.rows += [(name, f"wall{j}") for name in self.agents for j in range(w)]
+        self.about = np.array([[i for i, row in enumerate(self.rows) if name in row] for name in self.agents])
+        self.others = np.array([[(i + j) % r for j in range(1, r)] for i in range(r)], int).reshape(r, r - 1)
+        thick = np.array([self.radius] * r + [self.thick] * k)
+        self._hulls = (thick[self.first] + thick[self.second])[:, None]
+
+    def discs(self) -> Mapping[str, tuple[float, ...]]:
+        """name -> colour of the discs on the floor, of 6 cm radius; by default each robot has its own."""
+        return {name: self.colours[name] for name in self.agents}
+
+    def scene(self):
+        robots = {name: self.colours[name] for name in self.agents}
+        return scenes.arena(robots, BODIES[self.body], self.discs(), self.pillars, self.thick, self.walls)
+
+    def bind(self, sims):
+        self.sims = sims
+        joints = 2 if self.body == "disc" else 3
+        qpos, qvel = (sims.bind(name)[:, : self.robots * joints] for name in ("qpos", "qvel"))
+        qpos, qvel = (a.reshape(-1, self.robots, joints) for a in (qpos, qvel))
+        self.place, self.velocity = qpos[..., :2], qvel[..., :2]
+        self.turn = (qpos[..., 2], qvel[..., 2]) if joints == 3 else None  # headings rad, turn rates rad/s
+        mocap, discs = sims.bind("mocap_pos"), len(self.discs())
+        self.mark, rest = mocap[:, :discs], mocap[:, discs:]
+        self.pillar, self.wall = rest[:, : self.pillars], rest[:, self.pillars :]
+        self._half = np.array(self.walls).reshape(-1, 2).T[:, None, :, None]
+        self._bodies = [sims.model.body(f"{name}/robot").id for name in self.agents]
+        self.before = np.zeros((2, len(self.first), sims.nsim))
+        self.touched = np.zeros((len(self.rows), sims.nsim), bool)
+
+    def put(self, ids: np.ndarray, start: np.ndarray, heading: np.ndarray | None = None) -> None:
+        """Begin an episode of copies ids, with robots at start (len(ids), robots, 2), m, where all else stands already.
+
+        heading: (len(ids), robots), rad; None: straight along x. Only rovers have one.
+        """
+        self.place[ids] = start
+        if self.turn is not None and heading is not None:
+            self.turn[0][ids] = heading
+        points = np.concatenate([start, self.pillar[ids, :, :2]], axis=1) if self.pillars else start
+        self.before[..., ids] = (points[:, self.first] - points[:, self.second]).transpose(2, 1, 0)
+        self.touched[:, ids] = False
+
+    def headings(self, draw: Draws) -> np.ndarray | None:
+        """(n, robots): where rovers face at the start, rad, drawn; None for discs."""
+        return None if self.turn is None else draw.uniform(np.full(self.robots, -np.pi), np.full(self.robots, np.pi))
+
+    def before_step(self):
+        self.before = self.apart
+
+    def measure(self):
+        self.here, self.speed = self.place.T.copy(), self.velocity.T.copy()
+        self.spots = self.places()
+        self.ways = self.spots - self.here[:, None]
+        self.far = length(self.ways)
+        points = self.here
+        if self.pillars:
+            points = np.concatenate([self.here, self.pillar.T[:2]], axis=1)
+        self.apart = points[:, self.first] - points[:, self.second]
+        self.gaps = sweep(self.before, self.apart) - self._hulls
+        if self.walls:
+            self.gaps = np.concatenate([self.gaps, self._to_walls()])
+        self.touched |= self.gaps < 0
+
+    def _to_walls(self):
+        """(robots * walls, n), m; a look at the step's end may miss a millimetre at a wall's corner."""
+        seen = self.here[:, :, None] - self.wall.T[:2, None]
+        return (outside(seen, self._half) - self.radius).reshape(-1, seen.shape[-1])
+
+    def places(self) -> np.ndarray:
+        """(2, targets, robots, n): where each robot may be asked to go, m; by default its own disc."""
+        return self.mark[:, : self.robots, :2].T[:, None]
+
+    @property
+    def target(self) -> np.ndarray:
+        """(2, robots, n): where each robot is asked to go in this episode, m."""
+        return self._asked(self.spots.swapaxes(0, 1))
+
+    @property
+    def way(self) -> np.ndarray:
+        """(2, robots, n): the way to the target, m."""
+        return self._asked(self.ways.swapaxes(0, 1))
+
+    @property
+    def left(self) -> np.ndarray:
+        """(robots, n): the length of the way to the target, m."""
+        return self._asked(self.far)
+
+    def _asked(self, each: np.ndarray) -> np.ndarray:
+        """The one of each (targets, …, n) that the episode is about."""
+        return each[0] if len(each) == 1 else np.choose(self.aim, list(each))
+
+    @property
+    def room(self) -> np.ndarray:
+        """(robots, n): the narrowest gap around each robot during the step, m."""
+        return self.gaps[self.about].min(axis=1)
+
+    def spaced(self, room: np.ndarray) -> np.ndarray:
+        """In [0, 1], a term of rewards: how free it is around a robot with this room; a hand's width is enough."""
+        return 1 - near(np.maximum(room, 0), margin=0.15)
+
+    def observe(self):
+        """Each part is (2, robots, vectors, n), to be told as x, y, x, y, or (robots, numbers, n)."""
+        parts = [*self._felt(), *self._sensed(), *map(self.own, self.see())]
+        width = sum(p.shape[-2] * (p.ndim - 2) for p in parts)
+        seen, at = np.empty((self.robots, width, len(self.place)), np.float32), 0
+        for part in parts:
+            put = seen[:, at : at + part.shape[-2] * (part.ndim - 2)]
+            at += put.shape[1]
+            if part.ndim == 4:
+                put = put.reshape(*part.shape[1:3], 2, -1)
+            put[...] = part if part.ndim == 3 else part.transpose(1, 2, 0, 3)
+        return {agent: (seen[i].T,) for i, agent in enumerate(self.agents)}
+
+    def _felt(self) -> list[np.ndarray]:
+        """What a robot knows of itself, and the way to where it may be asked to go."""
+        parts = [self.here[:, :, None], self.speed[:, :, None]]
+        if self.turn is not None:
+            self._cos, self._sin = np.cos(self.turn[0].T), np.sin(self.turn[0].T)
+            axes = np.stack([self._cos, self._sin])[:, :, None]
+            parts = [parts[0], axes, self.own(parts[1]), self.turn[1].T[:, None].copy()]
+        return [*parts, self.own(self.ways.swapaxes(1, 2))]
+
+    def _sensed(self) -> list[np.ndarray]:
+        """What a robot knows of the others and of the pillars."""
+        if self.sensing == "lidar":
+            return [self.scan()]
+        here = self.here[:, :, None]
+        parts = [self.here[:, self.others] - here, self.speed[:, self.others]] if self.robots > 1 else []
+        if self.pillars:
+            parts += [self.pillar.T[:2, None] - here]
+        if self.pillars and self.pace is not None:
+            parts += [np.repeat(self.pace[:, None], self.robots, axis=1)]
+        return [self.own(part) for part in parts]
+
+    def own(self, vectors: np.ndarray) -> np.ndarray:
+        """(2, robots, vectors, n), m: vectors along the arena's axes, as the robots have them: ahead, to the left."""
+        return vectors if self.turn is None else turned(vectors, self._cos[:, None], self._sin[:, None])
+
+    def see(self) -> tuple[np.ndarray, ...]:
+        """What fills `things`, (2, robots, vectors, n) each, seen from the robots along the arena's axes."""
+        return ()
+
+    def scan(self) -> np.ndarray:
+        """(robots, beams, n): how far it is free along each beam, from the hull on, m."""
+        n, angle = len(self.place), np.arange(self.beams) * 2 * np.pi / self.beams
+        angle = angle if self.turn is None else self.turn[0][..., None] + angle
+        eye, beam = np.full((n, self.robots, self.beams, 3), EYE), np.zeros((n, self.robots, self.beams, 3))
+        eye[..., :2] = self.place[:, :, None]
+        beam[..., 0], beam[..., 1] = np.cos(angle), np.sin(angle)
+        own = np.repeat(self._bodies, self.beams)
+        hit = self.sims.ray(eye.reshape(n, -1, 3), beam.reshape(n, -1, 3), geomgroup=SOLID, bodyexclude=own)[0]
+        free = np.where(hit < 0, self.sight, np.minimum(np.maximum(hit - self.radius, 0), self.sight))
+        return free.reshape(n, self.robots, self.beams).transpose(1, 2, 0)
+
+    def failure(self):
+        """Two robots have touched, or one a pillar or a wall: `info["collisions"]` counts who touched whom."""
+        return self.touched.any(axis=0)
+
+    def info(self):
+        return {"collisions": self.touched.sum(axis=0)}
+
+    def state(self):
+        return {"before": self.before.T, "touched": self.touched.T}
+
+    def beside(self, env: int, agent: str) -> str:
+        """What is nearest to the agent in copy env, in words."""
+        row = min(self.about[list(self.agents).index(agent)], key=lambda k: self.gaps[k, env], default=None)
+        if row is None:
+            return "There is nothing near you."
+        other = next(name for name in self.rows[row] if name != agent)
+        kind = f"the {other} robot" if other in self.agents else f"a {other.rstrip('0123456789')}"
+        return f"What is nearest is {kind}, {100 * self.gaps[row, env]:.0f} cm away."
+
+    def straight(self) -> Arrays:
+        """agent -> (n, 2) actions of a policy that drives straight to its goal and looks at nobody."""
+        return self._drive(self.target)
+
+    def _drive(self, target: np.ndarray, share: np.ndarray | float = 1.0) -> Arrays:
+        """agent -> (n, 2) actions towards target (2, robots, n), m, at most at this share of the full speed."""
+        wish = 8 * (target - self.here)
+        wish /= np.maximum(length(wish), 1)
+        wish *= share
+        if self.turn is not None:
+            wish = self._steer(wish, self.turn[0].T)
+        return {agent: wish[:, i].T for i, agent in enumerate(self.agents)}
+
+    def _steer(self, wish: np.ndarray, heading: np.ndarray) -> np.ndarray:
+        """(2, robots, n), forward and turn, of rovers that wish to move so: they turn, and drive once they face it."""
+        ahead, aside = turned(wish, np.cos(heading), np.sin(heading))
+        off = np.arctan2(aside, ahead)
+        return np.stack([np.maximum(ahead - np.abs(aside), 0), np.minimum(np.maximum(1.5 * off, -1), 1)])
+
+    def act(self, actions):
+        if self.turn is None:
+            return actions
+        return {agent: np.insert(a, 1, 0, axis=1) for agent, a in actions.items()}  # wheels do not slip sideways
