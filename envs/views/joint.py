@@ -15,7 +15,8 @@ class Joint:
     """Translates between a world's agents and one agent in their place.
 
     observation_space, action_space: the agent's own where there is one agent; else Box spaces are
-        concatenated in agent order, and Discrete and MultiDiscrete ones make one MultiDiscrete.
+        concatenated in agent order (pictures of one size along their channels), and Discrete and MultiDiscrete
+        ones make one MultiDiscrete.
     Raises ValueError for spaces that cannot be joined.
     """
 
@@ -26,10 +27,11 @@ class Joint:
         self._cuts = np.cumsum([_width(world.action_spaces[a]) for a in self.agents])
 
     def join(self, obs: Arrays) -> np.ndarray:
-        """agent -> (n, …) as (n, sum of widths)."""
+        """agent -> (n, …) as (n, sum of widths), pictures as (n, H, W, sum of channels)."""
         if len(self.agents) == 1:
             return obs[self.agents[0]]
-        return np.concatenate([_flat(obs[a]) for a in self.agents], axis=1)
+        pictures = len(self.observation_space.shape or ()) == 3
+        return np.concatenate([obs[a] if pictures else _flat(obs[a]) for a in self.agents], axis=-1)
 
     def split(self, actions: Any) -> Arrays:
         """(n, …) joint actions as agent -> (n, …). Raises ValueError for a wrong shape."""
@@ -78,7 +80,9 @@ def _joined(world: World, parts: list[spaces.Space]) -> spaces.Space:
     boxes = [p for p in parts if isinstance(p, spaces.Box)]
     choices = [p for p in parts if isinstance(p, (spaces.Discrete, spaces.MultiDiscrete))]
     if len(boxes) == len(parts):
-        low, high = (np.concatenate([getattr(p, side).ravel() for p in boxes]) for side in ("low", "high"))
+        keep = len(boxes[0].shape) == 3 and len({p.shape[:2] for p in boxes}) == 1  # pictures of one size
+        sides = [[p.low for p in boxes], [p.high for p in boxes]]
+        low, high = (np.concatenate([a if keep else a.ravel() for a in side], axis=-1) for side in sides)
         return spaces.Box(low, high, dtype=np.result_type(*[p.dtype for p in boxes]).type)
     if len(choices) == len(parts):
         counts = [np.ravel(p.n if isinstance(p, spaces.Discrete) else p.nvec) for p in choices]
