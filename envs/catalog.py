@@ -9,3 +9,8 @@ register("ludus/TwoArmLift-v0", ".mujoco.grasping.two_arm_lift:make", "mujoco", 
 register("ludus/Crossing-v0", ".mujoco.avoidance.crossing:make", "mujoco", "avoidance", "team", "cooperative")
 register("ludus/InsertPeg-v0", ".mujoco.grasping.insert_peg:make", "mujoco", "grasping", "single", "choice")
 register("ludus/Doorway-v0", ".mujoco.avoidance.doorway:make", "mujoco", "avoidance", "team", "cooperative")
+register("ludus/LiftColour-v0", ".mujoco.grasping.lift_colour:make", "mujoco", "grasping", "single", "choice")
+register("ludus/PickPlace-v0", ".mujoco.grasping.pick_place:make", "mujoco", "grasping", "single", "choice")
+register("ludus/Stack-v0", ".mujoco.grasping.stack:make", "mujoco", "grasping", "single", "choice")
+register("ludus/Handover-v0", ".mujoco.grasping.handover:make", "mujoco", "grasping", "team", "cooperative")
+register("ludus/CarryTray-v0", ".mujoco.grasping.carry_tray:make", "mujoco", "grasping", "team", "cooperative")
