@@ -78,8 +78,7 @@ def test_no_agent_may_be_idle(name):
 
 @every_team
 def test_no_agent_may_repeat_what_another_does(name):
-    agents = envs.make(name).agents
-    for parrot, other in [(a, b) for a in agents for b in agents if a != b]:
+    for parrot, other in [(a, b) for group in envs.make(name).groups.values() for a in group for b in group if a != b]:
 
         def repeat(world, step, parrot=parrot, other=other):
             actions = world.scripted()
@@ -185,9 +184,9 @@ def test_both_arms_see_the_same_when_things_stand_the_same_for_both():
 
 def test_robots_that_touch_between_two_looks_have_collided():
     world = start("Crossing-v0", 2)
-    for copy, apart in enumerate((0.0995, 0.103)):
-        world.task.place[copy] = [-0.01, 0], [0.01, apart], [0.5, 0.5], [-0.5, -0.5]
-        world.task.velocity[copy, :2, 0] = 0.5, -0.5
+    places = [[[-0.01, 0], [0.01, apart], [0.5, 0.5], [-0.5, -0.5]] for apart in (0.0995, 0.103)]
+    world.task.put(np.arange(2), np.array(places))
+    world.task.velocity[:, :2, 0] = 0.5, -0.5
     world.sims.forward()
     world.task.measure()
     actions = idle(world, 0)
