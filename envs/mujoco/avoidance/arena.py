@@ -166,9 +166,12 @@ class Arena(Task):
         self.before[..., ids] = (points[:, self.first] - points[:, self.second]).transpose(2, 1, 0)
         self.touched[:, ids] = False
 
-    def headings(self, draw: Draws) -> np.ndarray | None:
-        """(n, robots): where rovers face at the start, rad, drawn; None for discs."""
-        return None if self.turn is None else draw.uniform(np.full(self.robots, -np.pi), np.full(self.robots, np.pi))
+    def headings(self, start: np.ndarray, draw: Draws) -> np.ndarray | None:
+        """(n, robots): where rovers at start (n, robots, 2) face, to the middle within 45 degrees; None for discs."""
+        if self.turn is None:
+            return None
+        aside = draw.uniform(np.full(self.robots, -np.pi / 4), np.full(self.robots, np.pi / 4))
+        return np.arctan2(-start[..., 1], -start[..., 0]) + aside
 
     def before_step(self):
         self.before = self.apart
@@ -314,9 +317,14 @@ class Arena(Task):
         """(2, robots, n), forward and turn, of rovers that wish to move so: they turn, and drive once they face it."""
         ahead, aside = turned(wish, np.cos(heading), np.sin(heading))
         off = np.arctan2(aside, ahead)
-        return np.stack([np.maximum(ahead - np.abs(aside), 0), np.minimum(np.maximum(1.5 * off, -1), 1)])
+        return np.stack([np.maximum(ahead, 0), np.minimum(np.maximum(2 * off, -1), 1)])
 
     def act(self, actions):
-        if self.turn is None:
-            return actions
-        return {agent: np.insert(a, 1, 0, axis=1) for agent, a in actions.items()}  # wheels do not slip sideways
+        return actions if self.turn is None else {agent: _wheels(a) for agent, a in actions.items()}
+
+
+def _wheels(action: np.ndarray) -> np.ndarray:
+    """(n, 3): forward, sideways, turn, of forward and turn (n, 2); wheels do not slip sideways."""
+    asked = np.zeros((len(action), 3))
+    asked[:, ::2] = action
+    return asked

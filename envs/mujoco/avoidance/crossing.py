@@ -27,7 +27,7 @@ class Crossing(Arena):
         start = np.stack([out * np.cos(angle), out * np.sin(angle)], axis=-1)
         self.mark[ids, :, :2] = draw.uniform(np.full((count, 2), -0.04), np.full((count, 2), 0.04)) - start
         self.mark[ids, :, 2] = 0.001
-        self.put(ids, start, self.headings(draw))
+        self.put(ids, start, self.headings(start, draw))
 
     def reward(self):
         """0.8 for coming to the own goal, 0.2 for room around the robot, -5 for those that touch."""
