@@ -67,7 +67,7 @@ class InsertPeg(Workbench):
 
     def taken(self):
         """(n,) in [0, 1]: the fingers are closed around the peg, and it is raised by 3 cm."""
-        near, shut = around(self.arms["arm"], self.hold, closed=0.02)
+        near, shut = around(self.arms["arm"], self.hold, closed=0.036 - self.radius)
         return near * shut * np.clip(self.tip[:, 2] / 0.03, 0, 1)
 
     def aside(self, colour):
@@ -103,7 +103,7 @@ class InsertPeg(Workbench):
     def scripted(self):
         """Over the peg, down, close; up, over the socket, and down into it."""
         arm = self.arms["arm"]
-        near, shut = around(arm, self.hold, closed=0.03)
+        near, shut = around(arm, self.hold, closed=0.036 - self.radius)
         target = above(arm, self.hold, 0.145)
         goal = self.aimed([self.socket[colour] for colour in COLOURS])
         gap = goal - self.tip
