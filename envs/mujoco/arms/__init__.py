@@ -1,5 +1,6 @@
 """Bodies that grasp, by name."""
 
 from .gripper import Gripper
+from .panda import Panda
 
-ARMS = {"gripper": Gripper}
+ARMS = {"gripper": Gripper, "panda": Panda}

@@ -34,6 +34,7 @@ class Arm(ABC):
 
     def __init__(self, name: str, x: float = 0, y: float = 0, turn: float = 0, control: str = "ee"):
         self.name, self.x, self.y, self.turn, self.control = name, x, y, turn, control
+        self._cos, self._sin = (round(float(f(np.radians(turn))), 12) for f in (np.cos, np.sin))
 
     @abstractmethod
     def attach(self, scene: mujoco.MjSpec) -> None:
@@ -57,3 +58,13 @@ class Arm(ABC):
     @abstractmethod
     def go(self, target: np.ndarray, closed: np.ndarray | float, gain: float = 12.0) -> np.ndarray:
         """Actions (n, width) that move the fingertips towards target (n, 3), fingers closed (1) or open (-1)."""
+
+    def own(self, vector: np.ndarray) -> np.ndarray:
+        """(n, 3) along the world's axes, as the arm has them."""
+        x, y, z = vector.T
+        return np.column_stack([self._cos * x + self._sin * y, self._cos * y - self._sin * x, z])
+
+    def world(self, vector: np.ndarray) -> np.ndarray:
+        """(n, 3) along the arm's own axes, as the world has them."""
+        x, y, z = vector.T
+        return np.column_stack([self._cos * x - self._sin * y, self._sin * x + self._cos * y, z])

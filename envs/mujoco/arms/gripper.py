@@ -35,25 +35,19 @@ class Gripper(Arm):
         self.hand, self.fingers = qpos[:, at : at + 3], qpos[:, at + 3 : at + 5]
         self._slides = qvel[:, dof : dof + 3]  # along the arm's own axes
         self.closing = sims.bind("ctrl")[:, sims.model.actuator(f"{self.name}/grip.left").id]
-        self._cos, self._sin = (round(float(f(np.radians(self.turn))), 12) for f in (np.cos, np.sin))
 
     def place(self, ids, offset):
-        self.hand[ids] = self._own(offset)
+        self.hand[ids] = self.own(offset)
 
     def observe(self):
         middle = np.array([self.x, self.y, 0])
-        return self._own(self.grip - middle), self._slides, self.fingers
+        return self.own(self.grip - middle), self._slides, self.fingers
 
     def act(self, action):
         return action
 
     def go(self, target, closed, gain=12.0):
         action = np.empty((len(self.grip), 4))
-        action[:, :3] = np.clip(gain * self._own(target - self.grip), -1, 1)
+        action[:, :3] = np.clip(gain * self.own(target - self.grip), -1, 1)
         action[:, 3] = closed
         return action
-
-    def _own(self, vector: np.ndarray) -> np.ndarray:
-        """(n, 3) along the world's axes, as the arm has them."""
-        x, y, z = vector.T
-        return np.column_stack([self._cos * x + self._sin * y, self._cos * y - self._sin * x, z])
