@@ -14,3 +14,4 @@ register("ludus/PickPlace-v0", ".mujoco.grasping.pick_place:make", "mujoco", "gr
 register("ludus/Stack-v0", ".mujoco.grasping.stack:make", "mujoco", "grasping", "single", "choice")
 register("ludus/Handover-v0", ".mujoco.grasping.handover:make", "mujoco", "grasping", "team", "cooperative")
 register("ludus/CarryTray-v0", ".mujoco.grasping.carry_tray:make", "mujoco", "grasping", "team", "cooperative")
+register("ludus/SortTogether-v0", ".mujoco.grasping.sort_together:make", "mujoco", "grasping", "team", "cooperative")

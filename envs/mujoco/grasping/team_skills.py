@@ -121,3 +121,53 @@ carry_level = Skill(
     held_out=("move the tray over to the green mark, ball and all",),
     chinese=("把托盘平稳地抬到绿色标记处，别让球掉下来",),
 )
+
+
+def _on_zone(world):
+    """(n,) bool: the block stands on its zone."""
+    task = _task(world)
+    return task.to_push() < task.close
+
+
+def _cube_to_bin(world):
+    """(n,) how far the cube is from the bottom of the bin, m."""
+    task = _task(world)
+    return dist(task.cube, task.bin)
+
+
+def _sorted(world):
+    """(n,) float: how many of the two things are where they belong, and the rest of the way as a share of 0.4 m."""
+    task = _task(world)
+    block = np.where(_on_zone(world), 1, 0.89 * closer(task.to_push(), 0.4))
+    cube = np.where(task.inside(), 1, 0.89 * closer(_cube_to_bin(world), 0.4))
+    return (block + cube) / 2
+
+
+push_block = Skill(
+    "push the block",
+    ("push the heavy block onto the green zone", "shove the block onto its zone", "move the heavy block to its zone"),
+    achieved=lambda world, a: _on_zone(world),
+    progress=lambda world, a: np.where(_on_zone(world), 1, 0.89 * closer(_task(world).to_push(), 0.4)),
+    held_out=("get the block over to where it belongs",),
+    chinese=("把重块推到绿色区域",),
+)
+put_in_bin = Skill(
+    "put in the bin",
+    ("put the cube into the bin", "lift the cube over the wall into the bin", "drop the cube into the bin"),
+    achieved=lambda world, a: _task(world).inside(),
+    progress=lambda world, a: np.where(_task(world).inside(), 1, 0.89 * closer(_cube_to_bin(world), 0.4)),
+    held_out=("let the cube land inside the bin",),
+    chinese=("把方块放进箱子里",),
+)
+sort = Skill(
+    "sort",
+    (
+        "push the block onto the green zone and put the cube into the bin",
+        "sort both things: the block to the zone, the cube to the bin",
+        "bring the block to its zone and the cube to the bin",
+    ),
+    achieved=lambda world, a: _on_zone(world) & _task(world).inside(),
+    progress=lambda world, a: _sorted(world),
+    held_out=("get both things to where they belong",),
+    chinese=("把重块推到绿色区域，把方块放进箱子里",),
+)
