@@ -23,7 +23,7 @@ class Drone:
 
     controls = ("velocity", "thrust")
     radius = 0.07  # m
-    speed = 0.6  # what a full action asks for, m/s
+    speed = 0.8  # what a full action asks for, m/s
     entries = (
         Entry("velocity of the drone", 3, "m/s", 2.0),
         Entry("direction of its up", 3, "1", 1.0),
@@ -40,7 +40,9 @@ class Drone:
             raise nearest(control, list(self.controls), "control of the drone")
         self.name, self.control = name, control
         asked = Entry(f"velocity along x, y and z, as a share of {self.speed:g} m/s", 3, "1", 1.0)
-        thrusts = Entry("thrust front right, back right, back left, front left: hovering (0) to none or twice", 4, "1", 1.0)
+        thrusts = Entry(
+            "thrust front right, back right, back left, front left: hovering (0) to none or twice", 4, "1", 1.0
+        )
         self.actions = (asked if control == "velocity" else thrusts,)
 
     def attach(self, scene: mujoco.MjSpec) -> None:
@@ -49,7 +51,9 @@ class Drone:
 
     def bind(self, sims: Batch) -> None:
         model = sims.model
-        at, dof = (int(a[0]) for a in (model.joint(f"{self.name}/free").qposadr, model.joint(f"{self.name}/free").dofadr))
+        at, dof = (
+            int(a[0]) for a in (model.joint(f"{self.name}/free").qposadr, model.joint(f"{self.name}/free").dofadr)
+        )
         self._pose = sims.bind("qpos")[:, at : at + 7]
         moving = sims.bind("qvel")[:, dof : dof + 6]
         self.place, self.velocity, self.spin = self._pose[:, :3], moving[:, :3], moving[:, 3:]
@@ -79,7 +83,7 @@ class Drone:
     def go(self, target: np.ndarray, gain: float = 2.5) -> np.ndarray:
         """Actions that fly straight to target (n, 3), m."""
         wish = gain * (target - self.place).T
-        wish *= self.speed / np.maximum(_length(wish), self.speed)
+        wish *= self.speed / np.maximum(norm(wish), self.speed)
         return wish.T / self.speed if self.control == "velocity" else self.thrusts(wish.T)
 
     def thrusts(self, wish: np.ndarray) -> np.ndarray:
@@ -91,11 +95,11 @@ class Drone:
         """
         frame, spin = self.frame.transpose(2, 1, 0), self.spin.T  # axis of the craft, entry, copy
         force = self.follow * (wish.T - self.velocity.T)
-        force = force * (self.push / np.maximum(_length(force), self.push))
+        force = force * (self.push / np.maximum(norm(force), self.push))
         force[2] += 9.81
-        up = force / _length(force)
+        up = force / norm(force)
         left = np.stack([np.zeros_like(up[0]), up[2], -up[1]])
-        left = left / _length(left)
+        left = left / norm(left)
         turn = 0.5 * (_cross(_cross(left, up), frame[0]) + _cross(left, frame[1]) + _cross(up, frame[2]))
         error = np.stack([_dot(turn, axis) for axis in frame])
         torque = _cross(spin, self._inertia * spin) - self._inertia * (self.stiff * error + self.damp * spin)
@@ -112,7 +116,8 @@ def _dot(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
 
 
-def _length(a: np.ndarray) -> np.ndarray:
+def norm(a: np.ndarray) -> np.ndarray:
+    """(…) of vectors (3, …)."""
     return np.sqrt(_dot(a, a))
 
 
