@@ -28,6 +28,7 @@ class Arm(ABC):
     entries: tuple[Entry, ...]  # what the arm tells of itself
     actions: tuple[Entry, ...]
     reach: ClassVar[float] = 0.3  # how far the fingertips come from `middle` along x and along y, m
+    opening: ClassVar[float] = 0.05  # from the middle to an open finger, m
     grip: np.ndarray
     fingers: np.ndarray
     closing: np.ndarray

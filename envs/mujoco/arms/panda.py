@@ -38,6 +38,7 @@ class Panda(Arm):
 
     controls = ("ee", "joint")
     reach = 0.25
+    opening = 0.04
     entries = Gripper.entries
     actions = Gripper.actions
 

@@ -23,7 +23,7 @@ class Lift(Tabletop):
     def scripted(self):
         over = dist(self.grip[:, :2], self.cube[:, :2]) < 0.01
         around = over & (dist(self.grip, self.cube) < 0.02)
-        closed = around & (self.fingers.min(axis=1) > 0.025)
+        closed = around & (self.fingers.min(axis=1) > self.arm.opening - self.edge / 2 - 0.005)
         target = self.cube.copy()
         target[~over, 2] = np.maximum(self.grip[~over, 2], 0.09)
         target[closed, 2] = 0.25
