@@ -25,7 +25,7 @@ from .inverse import damped
 
 STAND = 0.5  # the base stands that far behind the arm's middle, m
 LIFT = 0.24  # height of the fingertips in the middle, m
-SHOULDER, UPPER, FORE, ELBOW, WRIST, TOOL = 0.333, 0.316, 0.384, 0.0825, 0.088, 0.107 + 0.1034  # d1 d3 d5 a4 a7 d8, m
+SHOULDER, UPPER, FORE, ELBOW, WRIST, TOOL = 0.333, 0.316, 0.384, 0.0825, 0.088, 0.107 + 0.0964  # d1 d3 d5 a4 a7 d8, m
 SPEED = 0.4  # of the hand along each axis, m/s, as the gripper's
 SHARE = 0.6  # of the published joint velocities, what control="joint" may ask
 DAMPING = 0.03  # of the inverse: within 1 % of exact but at the border of the workspace
