@@ -99,11 +99,11 @@ class Carrying(Workbench):
 
     # What the tasks ask
 
-    def carried(self, name: str, where: str) -> np.ndarray:
+    def carried(self, name: str, where: str, low: float = 0.0, high: float = 0.08) -> np.ndarray:
         """(n,) in [0, 1]: 0.1 for coming to the thing, 0.1 for squeezing it, 0.15 for raising it by 8 cm, 0.4 for
         bringing it over the place so held; instead of all that 0.85 inside the place, and 1 once it is let go there."""
         reach, held = grasping(self.arm, self.thing(name))
-        up = np.where(self.over(name, where), 1, np.clip(self.raised(name) / 0.08, 0, 1))
+        up = np.where(self.over(name, where), 1, np.clip((self.raised(name) - low) / (high - low), 0, 1))
         way = 0.1 * reach + held * (0.1 + up * (0.15 + 0.4 * approach(self.aside(name, where), 0.5, 0.08)))
         return np.where(self.inside(name, where), 0.85 + 0.15 * self.free(name), way)
 
@@ -124,7 +124,7 @@ class Carrying(Workbench):
 
     def failure(self):
         """A thing has left the table."""
-        return np.logical_or.reduce([lost(spot) for spot in self.spot.values()])
+        return np.logical_or.reduce([lost(spot) for spot in self.spot.values()]) if self.spot else None
 
     def says(self, env: int, name: str) -> str:
         """A sentence about the thing in copy env."""
