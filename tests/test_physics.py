@@ -1,5 +1,7 @@
 """Physics that varies and drifts, pictures as observations, hostile actions, things thrown away: what holds for all."""
 
+import sys
+from pathlib import Path
 from typing import Any
 
 import gymnasium
@@ -15,6 +17,9 @@ from ludus.envs.mujoco.task import Task
 from ludus.envs.views import instructed
 from ludus.envs.views.parallel import ParallelView
 from ludus.envs.views.sb3 import Sb3View
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "benchmarks"))
+from hostile_actions import suffer  # type: ignore[import-not-found]
 
 ALL = {
     "vary_mass": 0.5,
@@ -283,6 +288,16 @@ def test_without_opengl_pictures_are_refused_in_one_line(monkeypatch):
     with pytest.raises(RenderingUnavailable) as refused:
         envs.make("Lift-v0", obs="rgb")
     assert "cannot draw" in str(refused.value) and "\n" not in str(refused.value)
+
+
+# Hostile actions: a slice of what benchmarks/hostile_actions.py does for ten thousand episodes
+
+
+@every_robot
+@pytest.mark.parametrize("kind", ["extreme", "beyond", "broken"])  # test_robots has the others
+def test_nothing_that_is_asked_for_breaks_a_task(name, kind):
+    count = suffer(envs.make(name, 8, max_episode_steps=20), kind, episodes=8, seed=3)
+    assert count["episodes"] >= 8 and not count["not_finite"] and not count["not_refused"] and not count["diverged"]
 
 
 # Things thrown away

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import mujoco
 import numpy as np
 from mujoco.batch import Batch
 
@@ -99,6 +100,12 @@ class Physics:
 def asked(task: Any) -> bool:
     """Whether any setting of the task wants physics that varies."""
     return any((task.vary_mass, task.vary_friction, task.vary_gain, task.physics_drift, task.latency, task.noise))
+
+
+def steady(task: Any, model: mujoco.MjModel) -> None:
+    """Where masses vary, integrate the servos' own damping implicitly: explicitly, light bodies would break down."""
+    if task.vary_mass or task.physics_drift:
+        model.opt.integrator = mujoco.mjtIntegrator.mjINT_IMPLICITFAST
 
 
 def _fields(sims: Batch, varies: np.ndarray) -> list[tuple[int, np.ndarray, np.ndarray]]:

@@ -13,7 +13,7 @@ from mujoco.batch import Batch, SimulationError
 
 from ..core import Arrays, Step, World, check_actions
 from ..streams import Streams
-from .physics import Physics, asked
+from .physics import Physics, asked, steady
 from .task import Entry, Task
 
 _NONE, _VEL = int(mujoco.mjtStage.mjSTAGE_NONE), int(mujoco.mjtStage.mjSTAGE_VEL)
@@ -37,6 +37,7 @@ class MujocoWorld(World):
         task.aim = self.aim
         self.aim[:] = task.fixed or 0
         model = task.scene().compile()
+        steady(task, model)
         self.sims = Batch(model, num_envs, nthread or int(os.environ.get("LUDUS_THREADS", 0)))
         self.streams = Streams(num_envs)
         self._every = np.arange(num_envs)
