@@ -15,6 +15,7 @@ from ludus.envs.mujoco.render import Camera
 
 every_robot = pytest.mark.parametrize("name", envs.ids("mujoco"))
 every_team = pytest.mark.parametrize("name", envs.ids("mujoco", "cooperative"))
+every_game = pytest.mark.parametrize("name", envs.ids("mujoco", "competitive"))
 every_choice = pytest.mark.parametrize("name", envs.ids("mujoco", "choice"))
 every_avoider = pytest.mark.parametrize("name", envs.ids("mujoco", "avoidance"))
 
@@ -57,9 +58,23 @@ def bang(world, step):
 # Can be solved, not by chance, not alone
 
 
-@every_robot
+@pytest.mark.parametrize("name", [n for n in envs.ids("mujoco") if n not in envs.ids("mujoco", "competitive")])
 def test_the_script_solves_it(name):
     assert success(start(name, 100), scripted) >= 0.95
+
+
+@every_game
+def test_the_script_of_each_side_beats_a_random_opponent_nine_times_in_ten(name):
+    """Success is that of the first group; a draw is the second one's."""
+    groups = envs.make(name).groups
+    for group, members in groups.items():
+
+        def one_side(world, step, members=members):
+            script = world.scripted()
+            return random(world, step) | {agent: script[agent] for agent in members}
+
+        won = success(start(name, 100), one_side)
+        assert (won if group == next(iter(groups)) else 1 - won) >= 0.9, group
 
 
 @every_robot
