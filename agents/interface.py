@@ -13,6 +13,7 @@ from stable_baselines3.common.vec_env import VecEnv
 from ..envs import registry
 from ..envs.core import World, Wrapper
 from ..envs.instructions import Encode, HashedWords, Instruct, goal_only
+from ..envs.views import partners as team
 from ..envs.views.instructed import Instructed
 from ..envs.views.sb3 import Sb3View
 
@@ -56,42 +57,69 @@ class Interface:
         encode: Encode | None = None,
         instruct: Instruct = goal_only,
         settings: Mapping[str, Any] | None = None,
+        partners: Mapping[str, Any] | None = None,
     ) -> World:
-        """copies of the task, instructed and in this body. Raises WidthError if the task does not fit."""
-        world = registry.make(task, copies, **(settings or {}))
+        """copies of the task, instructed and in this body. Raises WidthError if the task does not fit.
+
+        partners: group -> who plays it, so that the other groups are left to the policy.
+        """
+        world = team.make(task, copies, partners, **(settings or {}))
         instructed = Instructed(world, encode or HashedWords(self.words), instruct, **self.reward)
         return Body(instructed, self, self.tasks.index(task) if task in self.tasks else 0)
 
-    def env(self, tasks: Sequence[str], rows: int, settings: Sequence[Mapping[str, Any]] = (), **how: Any) -> Any:
+    def env(
+        self,
+        tasks: Sequence[str],
+        rows: int,
+        settings: Sequence[Mapping[str, Any]] = (),
+        partners: Sequence[Mapping[str, Any]] = (),
+        **how: Any,
+    ) -> Any:
         """The VecEnv that SB3 trains on (Sb3View or Mixed): rows agents of one task, or shared evenly among several."""
         each, rest = divmod(rows, len(tasks))
         counts = [each + (i < rest) for i in range(len(tasks))]
-        settings = settings or [{}] * len(tasks)
-        views = [self._view(t, n, s, how) for t, n, s in zip(tasks, counts, settings, strict=True)]
+        each_task = zip(tasks, counts, settings or [{}] * len(tasks), partners or [{}] * len(tasks), strict=True)
+        views = [self._view(t, n, s, how | {"partners": p}) for t, n, s, p in each_task]
         return views[0] if len(views) == 1 else Mixed(views)
 
     def _view(self, task: str, rows: int, settings: Mapping[str, Any], how: Mapping[str, Any]) -> Sb3View:
-        probe = registry.make(task, 1, **settings)
-        team = len(probe.agents)
+        probe = team.make(task, 1, how["partners"], **settings)
+        agents = len(probe.agents)
         probe.close()
-        copies, rest = divmod(rows, team)
+        copies, rest = divmod(rows, agents)
         if rest or not copies:
-            raise WidthError(f"{task} has {team} agents: its {rows} rows must be a multiple of that")
+            raise WidthError(f"{task} has {agents} agents: its {rows} rows must be a multiple of that")
         return Sb3View(self.world(task, copies, settings=settings, **how))
 
 
+def widths(world: World) -> tuple[int, int]:
+    """(observation, action): the least widths that a task needs; groups that differ take a column each to be told."""
+    spaces = world.observation_spaces, world.action_spaces
+    observation, action = (max(s.shape[0] if s.shape else 1 for s in of.values()) for of in spaces)
+    return observation + (len(world.groups) if len(world.groups) > 1 else 0), action
+
+
 class Body(Wrapper):
-    """An instructed world whose rows are [scaled observation, zeros, vector]."""
+    """An instructed world whose rows are [scaled observation, zeros, vector].
+
+    All agents share the body, and so a policy. Where they are of several groups, the last columns before the vector
+    are a one-hot of the group.
+    """
 
     def __init__(self, world: Instructed, interface: Interface, number: int):
         super().__init__(world)
         self._interface, self._number = interface, number
-        self._scale = {}
+        self._scale, self._kind = {}, {}
+        groups, several = list(world.groups), len(world.groups) > 1
+        self.groups = {"agents": world.agents}
         for agent in world.agents:
             space = world.world.observation_spaces[agent]
             if not isinstance(space, spaces.Box) or len(space.shape) != 1:
                 raise WidthError(f"{world.id}: {agent} observes {space}; one policy for all needs a flat Box")
-            _fits(world.id, "observations", space.shape[0], interface.observation)
+            _fits(world.id, "observations", space.shape[0] + several * len(groups), interface.observation)
+            if several:
+                number = next(i for i, g in enumerate(groups) if agent in world.groups[g])
+                self._kind[agent] = interface.observation - len(groups) + number
             _fits(world.id, "actions", world.action_spaces[agent].shape[0], interface.action)  # type: ignore[index]
             high = np.where(np.isfinite(space.high), space.high, 1)
             self._scale[agent] = (interface.scale / np.maximum(high, 1e-6)).astype(np.float32)
@@ -118,6 +146,8 @@ class Body(Wrapper):
         for agent, scale in self._scale.items():
             row = np.zeros((len(obs[agent]), start + self._interface.words), np.float32)
             np.multiply(obs[agent][:, : len(scale)], scale, out=row[:, : len(scale)])
+            if agent in self._kind:
+                row[:, self._kind[agent]] = 1
             if self._interface.input == "instructed":
                 row[:, start:] = obs[agent][:, len(scale) :]
             elif self._interface.input == "task-id":

@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-import difflib
 import json
-from collections.abc import Iterator
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import pydantic
-import yaml
 from pydantic import Field
 
-LIMIT = 1 << 18  # bytes of a curriculum file
-DEPTH = 12  # of nesting in it
+from .reading import Invalid, Misfit, one_line, read, shown, told
+
 NAME = r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"
 
 Count = Annotated[int, Field(ge=1, le=10**12)]
 Settings = dict[str, Any]
-
-
-class Invalid(ValueError):
-    """A curriculum that cannot be used; the message is one line: file, line, field, what would be right."""
 
 
 class _Frozen(pydantic.BaseModel):
@@ -52,12 +45,19 @@ class Stage(_Frozen):
     steps: budget, in rows stepped (one per agent and copy).
     settings: of the world, over the catalogue's.
     resets: what the learner starts afresh as the stage begins.
+    partners: group -> "idle", "random" or "scripted": who plays the groups that do not learn.
     """
 
     task: str
     steps: Count
     settings: Settings = {}
     resets: Resets = Resets()
+    partners: dict[str, Literal["idle", "random", "scripted"]] = {}
+
+    @pydantic.model_serializer(mode="wrap")
+    def _said(self, write: Any) -> dict[str, Any]:
+        """What has no partners does not speak of them: so it always was written, and hashed."""
+        return {k: v for k, v in write(self).items() if k != "partners" or v}
 
     @pydantic.field_validator("task")
     @classmethod
@@ -80,10 +80,12 @@ class Evaluation(_Frozen):
 class Algorithm(_Frozen):
     """rows: of the training VecEnv; settings: keywords of the Stable-Baselines3 class.
 
+    budget: share of every stage's steps that it takes: who learns from few steps makes many updates of each.
     decay: over every stage the learning rate falls evenly to this share of itself.
     """
 
     rows: Count = 64
+    budget: Annotated[float, Field(gt=0, le=100)] = 1.0
     decay: Annotated[float, Field(ge=0, le=1)] = 1.0
     settings: Settings = {}
 
@@ -120,7 +122,8 @@ class Curriculum(_Frozen):
     @pydantic.model_validator(mode="after")
     def _one_setting_a_task(self) -> Curriculum:
         for stage in self.stages:
-            if stage.settings != self.tasks[self.index(stage.task)].settings:
+            first = self.tasks[self.index(stage.task)]
+            if (stage.settings, stage.partners) != (first.settings, first.partners):
                 raise ValueError(f"{stage.task} has other settings in another stage; register the variant as a task")
         return self
 
@@ -141,10 +144,14 @@ class Curriculum(_Frozen):
         if tier not in self.tiers:
             raise registry.nearest(tier, self.tiers, f"tier in {self.name}")
         size = self.tiers[tier]
-        stages = tuple(s.model_copy(update={"steps": max(1, round(s.steps * size.steps))}) for s in self.stages)
         counts = {k: v for k, v in size.model_dump(exclude={"steps"}).items() if v is not None}
         evaluation = self.evaluation.model_copy(update=counts)
-        return self.model_copy(update={"stages": stages, "evaluation": evaluation, "tiers": {}})
+        return self.shortened(size.steps).model_copy(update={"evaluation": evaluation, "tiers": {}})
+
+    def shortened(self, share: float) -> Curriculum:
+        """The curriculum with this share of every stage's steps."""
+        stages = tuple(s.model_copy(update={"steps": max(1, round(s.steps * share))}) for s in self.stages)
+        return self.model_copy(update={"stages": stages})
 
 
 def names() -> list[str]:
@@ -154,15 +161,18 @@ def names() -> list[str]:
 
 
 def load(name: str | Path, allow_code: bool = False, fit: bool = True) -> Curriculum:
-    """A curriculum of the library, or one's own by the path of its YAML file.
+    """A curriculum of the library, one's own by the path of its YAML file, or a task's id: that task alone.
 
     allow_code: whether tasks may be 'module:callable'.
     fit: make one copy of every task and see that it takes its settings and fits the widths.
     Raises Invalid, one line with file, line and field; UnknownName where there is no such curriculum.
     """
+    if _is_task(str(name)):
+        from . import baselines
+
+        return baselines.of(str(name))
     source = _source(name)
-    text = _text(source)
-    data, marks = _parse(text, source.name)
+    data, marks = read(source)
     try:
         made = Curriculum.model_validate_json(
             json.dumps({"name": source.name.rsplit(".", 1)[0]} | data), context={"allow_code": allow_code}
@@ -170,9 +180,9 @@ def load(name: str | Path, allow_code: bool = False, fit: bool = True) -> Curric
         if fit:
             check_fit(made)
     except pydantic.ValidationError as error:
-        raise Invalid(_one_line(error, source.name, marks)) from None
-    except _Misfit as error:
-        raise Invalid(f"{source.name}, line {_line(marks, error.where)}: {_dotted(error.where)}: {error}") from None
+        raise one_line(error, source.name, marks, _fields) from None
+    except Misfit as error:
+        raise told(error, source.name, marks) from None
     return made
 
 
@@ -181,29 +191,26 @@ def schema() -> dict[str, Any]:
     return Curriculum.model_json_schema()
 
 
-class _Misfit(ValueError):
-    def __init__(self, where: tuple, problem: str):
-        super().__init__(problem)
-        self.where = where
-
-
 def check_fit(curriculum: Curriculum) -> None:
     """Make one copy of every task. Raises ValueError, naming the task, where settings or widths do not fit."""
-    from ..envs import registry
+    from ..agents.interface import widths
+    from ..envs.views import partners as team
 
     for stage in curriculum.tasks:
         try:
-            world = registry.make(stage.task, 1, **stage.settings)
+            world = team.make(stage.task, 1, stage.partners, **stage.settings)
         except (ValueError, TypeError) as error:
-            raise _Misfit(
-                ("stages", curriculum.stages.index(stage), "settings"), " ".join(str(error).split())
-            ) from None
-        spaces = {"observation": world.observation_spaces, "action": world.action_spaces}
+            raise Misfit(("stages", curriculum.stages.index(stage), "settings"), " ".join(str(error).split())) from None
         world.close()
-        for field, of in spaces.items():
-            needs, given = max(s.shape[0] if s.shape else 1 for s in of.values()), getattr(curriculum, field)
-            if needs > given:
-                raise _Misfit((field,), f"{stage.task} needs a width of {needs}; {given} given")
+        for field, needs in zip(("observation", "action"), widths(world), strict=True):
+            if needs > (given := getattr(curriculum, field)):
+                raise Misfit((field,), f"{stage.task} needs a width of {needs}; {given} given")
+
+
+def _is_task(name: str) -> bool:
+    from ..envs import registry
+
+    return registry.full(name) in registry.ids() and name not in names()
 
 
 def _source(name: str | Path):
@@ -212,94 +219,12 @@ def _source(name: str | Path):
     path = Path(name)
     if path.suffix in (".yaml", ".yml") or len(path.parts) > 1:
         if not path.is_file():
-            raise Invalid(f"{_shown(str(name))}: no such file")
+            raise Invalid(f"{shown(str(name))}: no such file")
         return path
     if str(name) not in names():
-        raise registry.nearest(_shown(str(name)), names(), "curriculum")
+        tasks = [id.removeprefix(f"{registry.NAMESPACE}/") for id in registry.ids()]
+        raise registry.nearest(shown(str(name)), [*names(), *tasks], "curriculum or task")
     return resources.files(str(__package__)) / "library" / f"{name}.yaml"
-
-
-def _text(source) -> str:
-    with source.open("rb") as file:
-        raw = file.read(LIMIT + 1)
-    if len(raw) > LIMIT:
-        raise Invalid(f"{source.name}: larger than {LIMIT} bytes")
-    try:
-        return raw.decode()
-    except UnicodeDecodeError as error:
-        raise Invalid(f"{source.name}: not UTF-8 text (byte {error.start})") from None
-
-
-def _parse(text: str, file: str) -> tuple[dict[str, Any], dict[tuple, int]]:
-    """The file's content, and the line of every path in it."""
-    marks: dict[tuple, int] = {}
-    try:
-        _refuse_tricks(text)
-        node = yaml.compose(text, yaml.SafeLoader)
-        if not isinstance(node, yaml.MappingNode):
-            raise _Misfit((), "a curriculum is a mapping of keys to values")
-        marks.update(_walk(node, ()))
-        data = yaml.safe_load(text)
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise Invalid(f"{file}, line {line}: {error.problem}") from None
-    except _Misfit as error:
-        raise Invalid(f"{file}, line {error.where[0] if error.where else 1}: {error}") from None
-    except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:
-        raise Invalid(f"{file}: {' '.join(str(error).split())[:200]}") from None
-    return data, marks
-
-
-def _refuse_tricks(text: str) -> None:
-    """Look at the events alone, before anything is built from them."""
-    depth = 0
-    for event in yaml.parse(text, yaml.SafeLoader):
-        line, tag = (event.start_mark.line + 1 if event.start_mark else 1,), getattr(event, "tag", None)
-        if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
-            raise _Misfit(line, "anchors and aliases are not allowed here; write the value out")
-        if tag:
-            raise _Misfit(line, f"tags are not allowed here: {_shown(tag)}")
-        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
-        if depth > DEPTH:
-            raise _Misfit(line, f"nested deeper than {DEPTH}")
-
-
-def _walk(node: yaml.Node, path: tuple) -> Iterator[tuple[tuple, int]]:
-    if isinstance(node, yaml.MappingNode):
-        seen = set()
-        for key, value in node.value:
-            line = key.start_mark.line + 1
-            if not isinstance(key, yaml.ScalarNode) or not key.tag.endswith(":str"):
-                raise _Misfit((line,), f"a key must be a word, not {_shown(str(key.value))}")
-            if key.value in seen:
-                raise _Misfit((line,), f"{_dotted((*path, key.value))}: stands there twice")
-            seen.add(key.value)
-            yield (*path, key.value), line
-            yield from _walk(value, (*path, key.value))
-    elif isinstance(node, yaml.SequenceNode):
-        for i, item in enumerate(node.value):
-            yield (*path, i), item.start_mark.line + 1
-            yield from _walk(item, (*path, i))
-    elif node.tag.rsplit(":", 1)[1] not in ("str", "int", "float", "bool", "null"):
-        raise _Misfit((node.start_mark.line + 1,), f"{_dotted(path)}: write {_shown(node.value)} in quotes")
-    elif node.tag.endswith(":float") and node.value.lower().lstrip("+-") in (".inf", ".nan"):
-        raise _Misfit((node.start_mark.line + 1,), f"{_dotted(path)}: must be a finite number, not {node.value}")
-
-
-def _one_line(error: pydantic.ValidationError, file: str, marks: dict[tuple, int]) -> str:
-    first = min(error.errors(), key=lambda e: e["type"] != "extra_forbidden")  # a misspelt key explains a missing one
-    where = tuple(x for x in first["loc"] if isinstance(x, int) or not x.startswith("function-"))
-    problem = first["msg"].removeprefix("Value error, ")
-    if first["type"] == "extra_forbidden":
-        near = difflib.get_close_matches(str(where[-1]), _fields(where), 1, 0.0)
-        problem = f"no such key; did you mean {near[0]!r}?"
-    elif first["type"] == "missing":
-        problem = "is missing"
-    elif first["type"] != "value_error" and isinstance(first["input"], (str, int, float)):
-        problem += f", not {_shown(repr(first['input']))}"
-    more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
-    at = _dotted(where) + ": " if where else ""
-    return " ".join(f"{file}, line {_line(marks, where)}: {at}{problem}{more}".split())
 
 
 def _fields(where: tuple) -> list[str]:
@@ -307,17 +232,3 @@ def _fields(where: tuple) -> list[str]:
     parts |= {"algorithms": Algorithm, "tiers": Tier}
     model = next((parts[p] for p in reversed(where[:-1]) if p in parts), Curriculum)
     return list(model.model_fields)
-
-
-def _line(marks: dict[tuple, int], where: tuple) -> int:
-    """The line of the longest part of the path that stands in the file."""
-    return next((marks[where[:n]] for n in range(len(where), 0, -1) if where[:n] in marks), 1)
-
-
-def _dotted(where: tuple) -> str:
-    return _shown(".".join(map(str, where)))
-
-
-def _shown(text: str) -> str:
-    """Foreign text fit for one line of a message."""
-    return "".join(c if c.isprintable() else "?" for c in text)[:120]

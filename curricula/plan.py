@@ -118,6 +118,7 @@ def plan(
     if not 0 <= seed < 2**32:
         raise ValueError(f"seed must be from 0 to {2**32 - 1}, not {seed}")
     sized = curriculum.at(tier)
+    sized = sized.shortened(sized.algorithms[algorithm].budget if algorithm in sized.algorithms else 1.0)
     chosen = tuple(_settled(m, sized, algorithm) for m in methods)
     return Plan(sized, algorithm, _settings(sized, algorithm), chosen, regime, input, instructor, tier, seed, device)
 

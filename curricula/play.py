@@ -10,7 +10,6 @@ import sys
 import textwrap
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
@@ -25,23 +24,23 @@ LETTERS = {"a": "left", "d": "right", "s": "down", "w": "up"}
 ARROWS = {"\x1b[D": "left", "\x1b[C": "right", "\x1b[B": "down", "\x1b[A": "up"}
 GRIP = 3  # the entry of an arm's action that the space bar opens and closes
 HOLD = 4  # steps that a pressed key lasts: a terminal does not tell when it is released
-HELP = "arrows or WASD move · R F up, down · space grips · N new episode · Q quits"
-WATCHING = "N new episode · Q quits"
+HELP = "arrows or WASD move · R F up, down · space grips · N new episode · P watches · Q quits"
+WATCHING = "N new episode · P plays yourself · Q quits"
 HOME, CLEAR, TO_END = "\x1b[H", "\x1b[2J", "\x1b[J"
 
 
 class Game:
     """One copy of a world, keys that move one agent, and a policy for the others.
 
-    agent: whom the keys move; None: nobody, the policy moves all.
-    policy: agent -> observations (1, …), to agent -> actions (1, …).
+    agent: whom the keys move; None: nobody, the policy moves all. The key P changes between the two.
+    policy: agent -> observations (1, …), to agent -> actions (1, …); name: what it is called on the screen.
     """
 
-    def __init__(self, world: World, policy: Callable[[dict], dict], agent: str | None = None, seed: int = 0):
+    def __init__(self, world: World, policy: Callable[[dict], dict], agent: str | None = None, seed: int = 0, name=""):
         if agent is not None and agent not in world.agents:
             raise registry.nearest(agent, list(world.agents), f"agent in {world.id}")
         self.world, self.agent, self._policy, self._seed = world, agent, policy, seed
-        self._draws, self._why = True, ""
+        self._draws, self._why, self._name, self._mine = True, "", name, agent or world.agents[0]
         self.restart()
 
     def restart(self) -> None:
@@ -57,6 +56,9 @@ class Game:
         key = LETTERS.get(key, key)
         if key == "n":
             self.restart()
+        elif key == "p":
+            self.agent = None if self.agent else self._mine
+            self.restart()
         elif key == " ":
             self._grip = -self._grip
         elif key in MOVES:
@@ -69,7 +71,7 @@ class Game:
         row = np.zeros((1, *self.world.action_spaces[self.agent or ""].shape), np.float32)  # type: ignore[misc]
         for entry, (value, _) in self._held.items():
             row[0, entry : entry + 1] = value
-        row[0, GRIP : GRIP + 1] = self._grip
+        row[0, GRIP : GRIP + 1] = self._grip  # nothing, where an action is shorter
         return row
 
     def tick(self) -> None:
@@ -89,7 +91,7 @@ class Game:
     def screen(self, columns: int = 80, rows: int = 24) -> str:
         """The scene and what to know of it, for a terminal of that size."""
         end = {None: "", True: " · success", False: " · failed"}[self.verdict]
-        who = f"you move {self.agent} · " if self.agent else ""
+        who = f"you move {self.agent} · " if self.agent else f"{self._name} · " * bool(self._name)
         lines = [self.world.aim_of(0).text, f"{who}step {self.steps} · return {self.total:.1f}{end}"]
         lines.append(HELP if self.agent else WATCHING)
         lines = [line[: columns - 1] for line in lines]
@@ -185,34 +187,22 @@ def terminal() -> Iterator[tuple[Callable[[float], str], Callable[[str], Any]]]:
 
 
 def start(env: str, policy: str | None = None, agent: str | None = None, seed: int = 0) -> Game:
-    """policy: "scripted", "random" or a run folder, to watch; None: a person plays agent (None: the first).
-
-    Where a person plays in a team, scripted policies play the others, unless policy names another.
-    """
+    """policy: whom to watch, as of video.player; agent: whom a person plays, while the policy plays the others."""
     from . import video
-    from .record import read_run
 
-    id = registry.spec(env).id
-    if policy in (None, "scripted", "random"):
-        world = registry.make(id)
-        others = video.random(world, seed) if policy == "random" else video.scripted(world)
-    else:
-        run = read_run(Path(policy))
-        world, act = video.load(run, video.stages(run)[-1], id)
-        others = video.learnt(world, act)
-    plays = agent if agent or policy else world.agents[0]
-    return Game(world, others, plays, seed)
+    world, others, name = video.player(env, policy or "best", seed)
+    return Game(world, others, agent, seed, name)
 
 
 def command(
     env: Annotated[str, typer.Argument(metavar="ENV", help="a task's id")],
     policy: Annotated[
-        str | None, typer.Option(help="watch scripted, random, or a run's folder; none: you play")
+        str | None, typer.Option(help="whom to watch: best, shipped, scripted, random, or a run's folder")
     ] = None,
-    agent: Annotated[str | None, typer.Option(help="whom you move, where there are several")] = None,
+    agent: Annotated[str | None, typer.Option(help="whom you move from the start; the policy plays the others")] = None,
     seed: Annotated[int, typer.Option(help="of the first episode; the next ones count up", min=0)] = 0,
 ) -> None:
-    """Play a task in this terminal, or watch a policy; no window is needed.
+    """Watch a policy in this terminal, or play yourself; no window is needed. P changes between the two.
 
     Arrows or WASD move, R and F go up and down, the space bar grips, N starts anew, Q quits.
     """

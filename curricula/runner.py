@@ -203,14 +203,19 @@ class Life:
     def _world(self, task: int, episodes: int) -> Any:
         if (task, episodes) not in self._worlds:
             made = self.body.world(
-                self.tasks[task].task, episodes, settings=self._settings(task), instruct=self._instruct
+                self.tasks[task].task,
+                episodes,
+                settings=self._settings(task),
+                instruct=self._instruct,
+                partners=self.tasks[task].partners,
             )
             self._worlds[task, episodes] = made
         return self._worlds[task, episodes]
 
     def _env(self, part: Part) -> Any:
         names, settings = [self.tasks[i].task for i in part.tasks], [self._settings(i) for i in part.tasks]
-        return self.body.env(names, self.plan.settings["rows"], settings, instruct=self._instruct)
+        partners = [self.tasks[i].partners for i in part.tasks]
+        return self.body.env(names, self.plan.settings["rows"], settings, partners, instruct=self._instruct)
 
     def _settings(self, task: int) -> dict[str, Any]:
         engine = "mujoco" in registry.spec(self.tasks[task].task).tags

@@ -147,19 +147,12 @@ def _beside(pages: Sequence[np.ndarray]) -> np.ndarray:
 # films of a task
 
 
-def task_video(id: str, out: Path, policy: str = "scripted", seed: int = 0, seconds: float | None = None) -> Path:
-    """Episodes of a task; policy: "scripted", "random", or a run folder, whose last policy acts.
+def task_video(id: str, out: Path, policy: str = "best", seed: int = 0, seconds: float | None = None) -> Path:
+    """Episodes of a task; policy: as of player().
 
     seconds: at least one episode, then more while there is time (None: three episodes).
     """
-    if policy in ("scripted", "random"):
-        world = registry.make(id)
-        actions, name = (scripted(world) if policy == "scripted" else random(world, seed)), policy
-    else:
-        run = read_run(policy)
-        stage = stages(run)[-1]
-        world, act = load(run, stage, registry.spec(id).id)
-        actions, name = learnt(world, act), f"{run.label} after stage {stage + 1}"
+    world, actions, name = player(id, policy, seed)
     notes = f"{registry.spec(id).id} · {name} · "
     count = 3 if seconds is None else max(1, round(seconds / (world.max_episode_steps / world.render_fps + PAUSE)))
     scenes = ([Panel("", episode(world, actions, seed + i), notes)] for i in range(count))
@@ -196,23 +189,59 @@ def load(run: Run, stage: int, task: str) -> tuple[World, Act]:
     from safetensors import SafetensorError
     from safetensors.numpy import load as read
 
-    from ..agents.interface import Interface
-    from ..agents.learner import load_policy
-    from ..envs.views.sb3 import Sb3View
-
     made = curriculum_of(run)
-    reward, tasks = made.reward.model_dump(), tuple(t.task for t in made.tasks)
-    body = Interface(made.observation, made.action, made.words, run.settings["input"], tasks, reward)
-    world = body.world(task, 1, settings=made.tasks[made.index(task)].settings if task in tasks else {})
     path = inside(run.folder, f"policies/stage-{stage}.safetensors")
     if path.stat().st_size > MAX_WEIGHTS:
         raise RunError(f"{path}: larger than the {MAX_WEIGHTS} bytes that are read")
     try:
         weights = read(path.read_bytes())
-        settings = {k: v for k, v in run.settings["settings"].items() if k in SHAPING}
-        return world, load_policy(run.settings["algorithm"], settings, weights, Sb3View(world))
+        s = run.settings
+        return dressed(made, s["input"], s["algorithm"], s["settings"], task, weights)
     except (SafetensorError, RuntimeError, TypeError, KeyError) as error:
         raise RunError(f"{path}: not this run's policy: {' '.join(str(error).split())[:160]}") from None
+
+
+def dressed(
+    made: Curriculum, input: str, algorithm: str, settings: dict[str, Any], task: str, weights: dict[str, np.ndarray]
+) -> tuple[World, Act]:
+    """One copy of task in the body of a curriculum, and a policy of saved weights for it."""
+    from ..agents.interface import Interface
+    from ..agents.learner import load_policy
+    from ..envs.views.sb3 import Sb3View
+
+    tasks = tuple(t.task for t in made.tasks)
+    body = Interface(made.observation, made.action, made.words, input, tasks, made.reward.model_dump())
+    stage = made.tasks[made.index(task)] if task in tasks else None
+    how = {"settings": stage.settings, "partners": stage.partners} if stage else {}
+    world = body.world(task, 1, **how)
+    shape = {k: v for k, v in settings.items() if k in SHAPING}
+    return world, load_policy(algorithm, shape, weights, Sb3View(world))
+
+
+def player(id: str, policy: str, seed: int = 0) -> tuple[World, Callable[[dict], dict], str]:
+    """One copy of a task, who acts in it, and what to call them.
+
+    policy: "scripted", "random", "shipped" (learnt, where one ships), "best" (that, or else the script), or a
+    run's folder, whose last policy acts. Raises ValueError where there is none.
+    """
+    from . import policies
+
+    id = registry.spec(id).id
+    if policy in ("shipped", "best"):
+        if found := policies.load(id):
+            world, act, about = found
+            success = about["success"].get(id, [None])[0]
+            return world, learnt(world, act), f"learnt with {about['algorithm']}" + f" ({success:.0%})" * bool(success)
+        if policy == "shipped":
+            raise ValueError(f"no policy ships for {id}; try --policy scripted")
+        policy = "scripted"
+    if policy in ("scripted", "random"):
+        world = registry.make(id)
+        return world, scripted(world) if policy == "scripted" else random(world, seed), policy
+    run = read_run(policy)
+    stage = stages(run)[-1]
+    world, act = load(run, stage, id)
+    return world, learnt(world, act), f"{run.label} after stage {stage + 1}"
 
 
 def shots(run: Run, stage: int, task: str, seed: int = 0, every: int = 1) -> Iterator[Shot]:
@@ -340,7 +369,9 @@ def _score(run: Run, stage: int, task: str) -> str:
 def command(
     what: Annotated[str, typer.Argument(metavar="ENV_OR_RUN", help="a task's id, or the folder of a run")],
     out: Annotated[Path | None, typer.Option(help="the mp4, or for a run the folder of its films")] = None,
-    policy: Annotated[str, typer.Option(help="who acts in a task: scripted, random, or a run's folder")] = "scripted",
+    policy: Annotated[str, typer.Option(help="who acts in a task: best, shipped, scripted, random, a run's folder")] = (
+        "best"
+    ),
     seed: Annotated[int, typer.Option(help="of the first episode; the next ones count up", min=0)] = 0,
     seconds: Annotated[float | None, typer.Option(help="about how long a task's film is", min=0)] = None,
 ) -> None:
@@ -349,6 +380,6 @@ def command(
         for path in run_videos(what, out, seed):
             typer.echo(path)
         return
-    name = policy if policy in ("scripted", "random") else Path(policy).name
+    name = Path(policy).name
     made = task_video(what, out or Path(f"{slug(registry.spec(what).id)}-{name}.mp4"), policy, seed, seconds)
     typer.echo(made)

@@ -80,7 +80,7 @@ WRONG = {
     "option": (["run", "first-steps", "--sed", "1"], "no such option"),
     "argument": (["run"], "missing argument"),
     "tag": (["envs", "teem"], "no tag 'teem'; did you mean team"),
-    "curriculum": (["run", "frist-steps"], "no curriculum 'frist-steps'; did you mean first-steps"),
+    "curriculum": (["run", "frist-steps"], "no curriculum or task 'frist-steps'; did you mean first-steps"),
     "file": (["run", "nowhere.yaml"], "nowhere.yaml: no such file"),
     "algorithm": (["run", "tiny.yaml", "--algorithm", "pp"], "no algorithm 'pp'; did you mean ppo"),
     "method": (["run", "tiny.yaml", "--method", "replya"], "no method 'replya'; did you mean replay"),

@@ -14,10 +14,11 @@ from .joint import idle
 
 # observations (n, …) of one agent -> its actions (n, …)
 Policy = Callable[[np.ndarray], np.ndarray]
+NAMED = ("idle", "random", "scripted")
 
 
 class Partners(Wrapper):
-    """world without the groups in partners: group -> a Policy, "idle" or "random".
+    """world without the groups in partners: group -> a Policy, "idle", "random" or "scripted".
 
     Raises ValueError for a group that is not there, and where no group is left.
     """
@@ -27,10 +28,9 @@ class Partners(Wrapper):
         for group, policy in partners.items():
             if group not in world.groups:
                 raise registry.nearest(group, dict(world.groups), f"group in {world.id}")
-            if not callable(policy) and policy not in ("idle", "random"):
-                raise ValueError(
-                    f"{world.id}: partner {group!r} must be a function, 'idle' or 'random', not {policy!r}"
-                )
+            if not callable(policy) and policy not in NAMED:
+                known = ", ".join(repr(name) for name in NAMED)
+                raise ValueError(f"{world.id}: partner {group!r} must be a function or one of {known}, not {policy!r}")
         self.groups = {g: members for g, members in world.groups.items() if g not in partners}
         if not self.groups:
             raise ValueError(f"{world.id}: partners play every group; leave one out")
@@ -47,7 +47,10 @@ class Partners(Wrapper):
 
     def step(self, actions):
         draw = self._chance.draw(np.arange(self.num_envs))
-        partners = {a: self._act(a, policy, draw) for a, policy in self._played.items()}
+        script = self.world.scripted() if "scripted" in self._played.values() else {}
+        partners = {
+            a: script[a] if policy == "scripted" else self._act(a, policy, draw) for a, policy in self._played.items()
+        }
         result = self.world.step({**actions, **partners})
         obs, info = self._show(result.obs, result.info)
         return Step(obs, self._own(result.reward), self._own(result.terminated), result.truncated, info)

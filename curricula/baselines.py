@@ -1,0 +1,59 @@
+"""A task as a curriculum of one stage, with the algorithm's settings and the budget that learn it from scratch."""
+
+from __future__ import annotations
+
+from importlib import resources
+from typing import Any
+
+import pydantic
+
+from ..agents.interface import widths
+from ..envs import registry
+from ..envs.views import partners as team
+from . import reading
+from .curriculum import Algorithm, Curriculum, Evaluation, Stage, Tier
+
+STEPS = 1_000_000  # of a task that the table does not know
+EVALUATION = Evaluation(per_stage=20, episodes=50, last_episodes=200)
+TIERS = {"full": Tier(), "small": Tier(steps=0.3, per_stage=10), "smoke": Tier(steps=0.02, per_stage=2, episodes=10)}
+
+
+class Baseline(pydantic.BaseModel):
+    """How one task is learnt: steps in rows stepped; the rest where it differs from what all tasks share."""
+
+    model_config = pydantic.ConfigDict(frozen=True, extra="forbid", strict=True)
+    steps: int = STEPS
+    settings: dict[str, Any] = {}
+    partners: dict[str, Any] = {}
+    rows: int | None = None
+    decay: float | None = None
+    ppo: dict[str, Any] = {}
+
+
+def table() -> tuple[Algorithm, dict[str, Baseline]]:
+    """PPO as all tasks share it, and what is particular to a task, by id."""
+    data, _ = reading.read(resources.files(str(__package__)) / "baselines.yaml", "the table of baselines")
+    return Algorithm.model_validate(data["ppo"]), {t: Baseline.model_validate(b) for t, b in data["tasks"].items()}
+
+
+def of(task: str) -> Curriculum:
+    """The curriculum of one task alone, by its id; its name is the task's. Raises UnknownName."""
+    task = registry.spec(task).id
+    shared, tasks = table()
+    one = tasks.get(task, Baseline())
+    own = {k: v for k, v in {"rows": one.rows, "decay": one.decay}.items() if v is not None}
+    ppo = shared.model_copy(update=own | {"settings": shared.settings | one.ppo})
+    stage = Stage(task=task, steps=one.steps, settings=one.settings, partners=one.partners)
+    world = team.make(task, 1, one.partners, **one.settings)
+    observation, action = widths(world)
+    world.close()
+    return Curriculum(
+        name=task.rpartition("/")[2],
+        about=f"{task} alone: {world.goal.text}.",
+        observation=observation,
+        action=action,
+        evaluation=EVALUATION,
+        stages=(stage,),
+        algorithms={"ppo": ppo},
+        tiers=TIERS,
+    )

@@ -1,0 +1,60 @@
+"""Policies that ship with the suite: one safetensors file a task, which says itself how it is to be used."""
+
+from __future__ import annotations
+
+import json
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
+
+from ..envs import registry
+from ..envs.core import World
+from . import folder, video
+from .curriculum import Curriculum
+from .record import Run, RunError, inside
+
+KEPT = ("curriculum", "algorithm", "settings", "input", "seed", "hash")  # of run.json
+
+
+def where(task: str) -> Any:
+    """The file of a task's policy, there or not."""
+    name = registry.spec(task).id.rpartition("/")[2]
+    return resources.files(str(__package__).removesuffix("curricula") + "assets") / "policies" / f"{name}.safetensors"
+
+
+def ship(run: Run, path: Path) -> None:
+    """Write the policy of a run's last stage, with what is needed to use it and how well it did."""
+    from safetensors.numpy import load
+
+    stage = video.stages(run)[-1]
+    weights = load(inside(run.folder, f"policies/stage-{stage}.safetensors").read_bytes())
+    last = [r for r in run.rows if r["last"] and r["stage"] == stage]
+    about = {k: run.settings[k] for k in KEPT} | {
+        "success": {r["task"]: [r["success"], r["episodes"]] for r in last},
+        "steps": last[-1]["step"],
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    folder.write(path, save(weights, {"ludus": json.dumps(about, sort_keys=True)}))
+
+
+def load(task: str) -> tuple[World, video.Act, dict[str, Any]] | None:
+    """(one copy of task in the policy's body, the policy, what the file says of itself); None where none ships.
+
+    Raises RunError for a file that is damaged.
+    """
+    file = where(task)
+    if not file.is_file():
+        return None
+    with resources.as_file(file) as path:
+        try:
+            with safe_open(path, "numpy") as opened:
+                about = json.loads((opened.metadata() or {})["ludus"])
+                weights = {k: opened.get_tensor(k) for k in opened.keys()}  # noqa: SIM118
+            made = Curriculum.model_validate_json(json.dumps(about["curriculum"]))
+        except (SafetensorError, KeyError, ValueError, OSError) as error:
+            raise RunError(f"{path}: not a policy of ours: {' '.join(str(error).split())[:160]}") from None
+    world, act = video.dressed(made, about["input"], about["algorithm"], about["settings"], task, weights)
+    return world, act, about
