@@ -114,10 +114,10 @@ class CarryTray(Workbench):
         return (self.to_go() < self.close) & self.is_level()
 
     def failure(self):
-        """The ball has left the tray (below its plate, or 15 cm from its middle), or the tray the table."""
+        """The ball has left the tray (2 cm above its middle is too low, 15 cm aside too far), or the tray the table."""
         off = self.ball - self.tray
         height = off[:, 0] * self.normal[:, 0] + off[:, 1] * self.normal[:, 1] + off[:, 2] * self.normal[:, 2]
-        return (height < 0) | (dist(off, np.zeros(3)) > 0.15) | lost(self.tray, x=0.4, y=0.4)
+        return (height < 0.02) | (dist(off, np.zeros(3)) > 0.15) | lost(self.tray, x=0.4, y=0.4)
 
     def scripted(self):
         """Both over their posts, down, close; then the same way for both, the lower end a little faster."""

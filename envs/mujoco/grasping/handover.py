@@ -112,7 +112,7 @@ class Handover(Workbench):
         there = approach(self.left_over(), 0.5, 0.08) * (0.6 + 0.4 * (1 - np.clip(self.raised() / 0.16, 0, 1)))
         paid = 0.15 * np.maximum(0.5 * reach + 0.5 * first, second) + 0.2 * np.maximum(met, second)
         paid += 0.1 * come + second * (0.1 + 0.1 * (1 - first) + 0.35 * there)
-        return dict.fromkeys(self.arms, paid)
+        return {side: paid.copy() for side in self.arms}
 
     def success(self):
         return (self.left_over() < 0.04) & (self.raised() < 0.015)

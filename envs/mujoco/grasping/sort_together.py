@@ -74,7 +74,7 @@ class SortTogether(Workbench):
         self.bin[ids, :2] = draw.uniform([-0.2, 0.1], [-0.1, 0.16])
         self.block_pose[ids, :2] = draw.uniform([0.1, -0.08], [0.2, 0.0])
         self.sled_pose[ids] = draw.uniform([0.06, -0.3], [0.24, -0.24])
-        self.zone[ids, :2] = draw.uniform([0.09, 0.14], [0.21, 0.22])
+        self.zone[ids, :2] = self.block_pose[ids, :2] + draw.uniform([-0.07, 0.15], [0.07, 0.25])
         self.zone[ids, 2] = 0.001
 
     def act(self, actions):
@@ -151,7 +151,7 @@ class SortTogether(Workbench):
         """Behind the block, as seen from its zone but never beside it, then along the line to the zone."""
         block, here, zone = self.block[:, :2], self.sled[:, :2], self.zone[:, :2]
         way = zone - block
-        behind = block + np.column_stack([-0.1 * way[:, 0], np.full(len(way), -0.1)]) - here
+        behind = block + np.column_stack([-0.1 * way[:, 0], np.full(len(way), -0.09)]) - here
         pushing = (np.abs(behind[:, 0]) < 0.03) & (behind[:, 1] < 0.03)
         move = np.where(pushing[:, None], way, behind) * 15
         move /= np.maximum(np.abs(move).max(axis=1), 1)[:, None]  # straight, though each axis has its own limit
