@@ -28,7 +28,7 @@ LIFT = 0.24  # height of the fingertips in the middle, m
 SHOULDER, UPPER, FORE, ELBOW, WRIST, TOOL = 0.333, 0.316, 0.384, 0.0825, 0.088, 0.107 + 0.0964  # d1 d3 d5 a4 a7 d8, m
 SPEED = 0.4  # of the hand along each axis, m/s, as the gripper's
 SHARE = 0.6  # of the published joint velocities, what control="joint" may ask
-DAMPING = 0.03  # of the inverse: within 1 % of exact but at the border of the workspace
+DAMPING = 0.02  # of the inverse: within 1 % of exact but at the border of the workspace
 UPRIGHT, HOMING, BRAKE = 8.0, 2.0, 10.0  # 1/s: how fast the hand turns back, the posture returns, a limit is neared
 HEIGHTS = (0.012, 0.42)  # of the fingertips under control="ee", m
 
