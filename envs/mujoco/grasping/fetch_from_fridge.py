@@ -66,7 +66,7 @@ class FetchFromFridge(Opening):
     def scripted(self):
         """Open the door wide, let go, up, and then carry the apple over the fridge's walls to the basket."""
         action = self.carry("apple", "in the basket", height=0.23)
-        grip, handle = self.arm.grip, self.handle["fridge"]
+        grip = self.arm.grip
         far = np.abs(grip - self.thing("apple"))[:, :2].max(axis=1) > 0.03
         rise = far & (grip[:, 2] < self.clear - 0.03) & ~self.inside("apple", "in the basket")
         up = self.arm.go(grip + np.array([0, 0, 0.1]), -1.0)

@@ -36,7 +36,7 @@ class OpenFridge(Opening):
         return self.leaf("fridge")
 
     def reward(self):
-        """0.15 for coming to the handle, 0.15 for squeezing it, 0.6 for opening the door by 75 degrees, 1 once it is."""
+        """0.15 for coming to the handle, 0.15 for squeezing it, 0.6 for opening by 75 degrees; 1 once it is."""
         return {"arm": self.pulled("fridge")}
 
     def scripted(self):

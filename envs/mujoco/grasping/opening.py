@@ -18,7 +18,7 @@ BAR = 0.016  # half the width of a handle, m
 
 
 class Opening(Carrying):
-    """A piece of furniture stands where an episode puts it; what opens has a joint and a site at its handle's middle."""
+    """A piece of furniture stands where an episode puts it; what opens has a joint, and a site at its handle."""
 
     part: str  # the furniture: part.xml, whose body has the same name
     doors: Mapping[str, tuple[str, float]]  # what opens -> its joint and site in the part; how far is open, m or rad
@@ -83,7 +83,7 @@ class Opening(Carrying):
         return path / dist(path, np.zeros(3))[:, None]
 
     def leaf(self, name: str) -> tuple[np.ndarray, ...]:
-        """A door as it is seen: handle from the fingertips (n, 3), hinge from the handle (n, 2), angle and its velocity."""
+        """What is seen of a door: handle from fingertips (n, 3), hinge from handle (n, 2), angle, velocity (n, 1)."""
         hinge = self._anchor[:, self._joint[name].id] - self.handle[name]
         return self.handle[name] - self.arm.grip, hinge[:, :2], self.moved[name][:, None], self.speed[name][:, None]
 
