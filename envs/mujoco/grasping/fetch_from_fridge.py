@@ -44,8 +44,8 @@ class FetchFromFridge(Opening):
 
     def reset(self, ids, draw):
         self.arm.place(ids, draw.uniform([-0.1, -0.2, -0.05], [0.15, -0.1, 0.08]))
-        self.stand[ids] = draw.uniform([-0.1, 0.05, 0], [-0.06, 0.08, 0])
-        self.goal["in the basket"][ids] = draw.uniform([0.14, -0.15, 0], [0.2, -0.05, 0])
+        self.stand[ids] = draw.uniform([-0.05, 0.05, 0], [-0.02, 0.08, 0])
+        self.goal["in the basket"][ids] = draw.uniform([0.16, -0.15, 0], [0.2, -0.06, 0])
         self.pose["apple"][ids, :3] = self.stand[ids] + draw.uniform([-0.02, 0.05, SHELF], [0.02, 0.06, SHELF])
         self.pose["apple"][ids, 2] += self.rest("apple")
 

@@ -30,7 +30,7 @@ class OpenFridge(Opening):
 
     def reset(self, ids, draw):
         self.arm.place(ids, draw.uniform([-0.1, -0.2, -0.05], [0.15, -0.1, 0.08]))
-        self.stand[ids] = draw.uniform([-0.1, 0.05, 0], [0.0, 0.1, 0])
+        self.stand[ids] = draw.uniform([-0.04, 0.05, 0], [0.04, 0.1, 0])
 
     def see(self, agent):
         return self.leaf("fridge")
