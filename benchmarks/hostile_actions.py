@@ -31,7 +31,8 @@ from ludus.envs.views import autoreset
 
 RESULTS = Path(__file__).parent / "results" / "hostile-actions.jsonl"
 VARIED = {"vary_mass": 1.0, "vary_friction": 1.0, "vary_gain": 0.5, "physics_drift": 0.5, "latency": 3, "noise": 0.05}
-VARIANTS = ({}, {"body": "panda"}, {"sensing": "lidar"}, VARIED)  # as it is, and where a task has such a setting
+# each task as it is, and as these ask for where it has such settings
+VARIANTS: tuple[dict[str, Any], ...] = ({}, {"body": "panda"}, {"sensing": "lidar"}, VARIED)
 WANTED, LEAST = 10_000, 300  # episodes of all tasks together, and of each
 EPISODES = COPIES = 100  # of each kind
 Actions = dict[str, np.ndarray]

@@ -38,7 +38,8 @@ class Physics:
         self.late, self.delay = task.latency > 0, np.zeros(n, np.int64)
         self._spread, self._rows = task.latency + 1, np.arange(n)
         self._sent = {a: np.zeros((n, self._spread, w)) for a, (_, w) in widths.items()}  # the newest first
-        self._unit = {a: np.zeros((n, w if self.noise else 0), np.float32) for a, (w, _) in widths.items()}
+        self._ends = np.cumsum([0, *(w for w, _ in widths.values())])
+        self._unit = np.zeros((n, self._ends[-1] if self.noise else 0), np.float32)
 
     def begin(self, ids: np.ndarray, draw: Draws, born: np.ndarray) -> None:
         """An episode begins in copies ids; born (len(ids),) bool: a life does."""
@@ -56,13 +57,13 @@ class Physics:
     def blur(self, ids: np.ndarray, draw: Draws) -> None:
         """Draw what disturbs the next observation of copies ids."""
         if self.noise:
-            for unit in self._unit.values():
-                unit[ids] = draw.normal(unit.shape[1])
+            self._unit[ids] = draw.normal(self._unit.shape[1])
 
     def sensed(self, agent: str, row: np.ndarray, bound: np.ndarray) -> None:
         """Add noise to observations (n, width), in place; bound (width,)."""
         if self.noise:
-            row += np.float32(self.noise) * bound * self._unit[agent]
+            i = self.agents.index(agent)
+            row += np.float32(self.noise) * bound * self._unit[:, self._ends[i] : self._ends[i + 1]]
 
     def delayed(self, actions: Arrays) -> Arrays:
         """The actions that arrive when these are sent; before the first, zeros."""
@@ -83,7 +84,7 @@ class Physics:
         state = {"physics.factor": self.factor, "physics.walk": self.walk} if self.varies.any() else {}
         state |= {"physics.delay": self.delay} if self.late else {}
         state |= {f"physics.sent.{a}": sent for a, sent in self._sent.items()} if self.late else {}
-        return state | ({f"physics.noise.{a}": unit for a, unit in self._unit.items()} if self.noise else {})
+        return state | ({"physics.noise": self._unit} if self.noise else {})
 
     def restored(self) -> None:
         """What state() names has been written to."""

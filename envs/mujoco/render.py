@@ -42,6 +42,8 @@ class Camera:
         self._sims, self._name = sims, camera
         self._model = copy.copy(sims.model)
         self._model.vis.quality.offsamples = 8 if pretty else 0
+        if height <= 128:  # rounder cylinders would not show, and take twice as long
+            self._model.vis.quality.numslices, self._model.vis.quality.numstacks = 12, 6
         self._data = mujoco.MjData(self._model)
         try:
             with warnings.catch_warnings():  # GLFW warns of what it then fails at
