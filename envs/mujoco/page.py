@@ -19,6 +19,9 @@ An action is one number in [-1, 1] per column; what lies outside is clipped. Obs
 the tables, clipped at the bound given. Rewards lie between 0 and 1 a step before costs. An episode counts as a success
 if its goal is met at its last step. A copy whose simulation breaks down ends as truncated, with `info["diverged"]`.
 Every task has a script that solves it (`world.scripted()`).
+
+Beside its own numbers every task has the settings `vary_mass`, `vary_friction`, `vary_gain`, `physics_drift`, `latency`,
+`noise` (physics that varies and drifts), `obs="rgb"` and `size` (pictures): see [physics.md](physics.md).
 """
 
 
