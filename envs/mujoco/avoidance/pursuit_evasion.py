@@ -22,8 +22,9 @@ HEADINGS = np.arange(16) * 2 * np.pi / 16  # that the evader's script chooses fr
 class PursuitEvasion(Arena):
     """Success: a pursuer has touched the evader, and no two pursuers have touched before. It is the pursuers' success.
 
-    `robots` counts all, the evader first; a full action of a pursuer is `quick` of the evader's 0.5 m/s. The game is decided by the first touch, after which nobody moves; without
-    one the evader has won. info["won/pursuers"] and info["won/evader"] say how it would end at this step.
+    `robots` counts all, the evader first; a full action of a pursuer is `quick` of the evader's 0.5 m/s. The game is
+    decided by the first touch, after which nobody moves; without one the evader has won. info["won/pursuers"] and
+    info["won/evader"] say how it would end at this step.
     """
 
     colours = {name: COLOURS[name] for name in (EVADER, *HUNTERS)}
