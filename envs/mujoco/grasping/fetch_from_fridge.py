@@ -8,7 +8,7 @@ from ..world import MujocoWorld
 from . import skills
 from .opening import Opening
 
-SHELF = 0.08  # height of the fridge's floor, m
+SHELF = 0.127  # height of the fridge's floor, m
 WIDE = float(np.radians(82))  # how far the script opens the door
 
 
@@ -59,8 +59,8 @@ class FetchFromFridge(Opening):
 
     def reward(self):
         """0.4 for opening, as in OpenFridge; once the door is open, 0.6 for carrying the apple to the basket, as in
-        PickPlace, where to raise it means by 12 cm from its shelf."""
-        carried = self.carried("apple", "in the basket", low=SHELF, high=SHELF + 0.12)
+        PickPlace, where to raise it means by 9 cm from its shelf."""
+        carried = self.carried("apple", "in the basket", low=SHELF, high=SHELF + 0.09)
         return {"arm": 0.4 * self.pulled("fridge") + 0.6 * self.is_open("fridge") * carried}
 
     def scripted(self):
