@@ -1,5 +1,7 @@
 """What pegs and teams of arms promise: a socket that is tight, a pit between two, a level tray, and unlike bodies."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from test_robots import idle, scripted, start, success
@@ -40,7 +42,7 @@ def test_the_script_earns_more_at_every_stage_than_those_who_wait(name):
 
 @pytest.mark.parametrize("clearance", [0.002, 0.008])
 def test_the_clearance_of_the_sockets_is_a_setting(clearance):
-    world = envs.make("InsertPeg-v0", 20, clearance=clearance)
+    world: Any = envs.make("InsertPeg-v0", 20, clearance=clearance)
     world.reset(np.arange(20), range(20))
     inner = world.sims.model.geom("red/east").pos[0] - world.sims.model.geom("red/east").size[0]
     assert inner == pytest.approx(world.task.radius + clearance)
@@ -185,7 +187,7 @@ def test_unlike_bodies_have_spaces_of_their_own_and_each_group_can_be_learnt_wit
     for group, other in (("gripper", "pusher"), ("pusher", "gripper")):
         view = Sb3View("SortTogether-v0", 2, group=group, partners={other: "random"})
         assert view.observation_space == world.observation_spaces[group]
-        assert view.reset().shape == (2, *view.observation_space.shape)
+        assert np.shape(view.reset())[1:] == view.observation_space.shape
 
 
 @pytest.mark.parametrize("thing", ["cube_pose", "block_pose"])
