@@ -7,6 +7,11 @@ register("ludus/Push-v0", ".mujoco.grasping.push:make", "mujoco", "grasping", "s
 register("ludus/Lift-v0", ".mujoco.grasping.lift:make", "mujoco", "grasping", "single")
 register("ludus/TwoArmLift-v0", ".mujoco.grasping.two_arm_lift:make", "mujoco", "grasping", "team", "cooperative")
 register("ludus/Crossing-v0", ".mujoco.avoidance.crossing:make", "mujoco", "avoidance", "team", "cooperative")
+register("ludus/Swap-v0", ".mujoco.avoidance.swap:make", "mujoco", "avoidance", "team", "cooperative", "choice")
+register("ludus/Corridor-v0", ".mujoco.avoidance.corridor:make", "mujoco", "avoidance", "team", "cooperative")
+register(
+    "ludus/MovingObstacles-v0", ".mujoco.avoidance.moving_obstacles:make", "mujoco", "avoidance", "single", "choice"
+)
 register("ludus/InsertPeg-v0", ".mujoco.grasping.insert_peg:make", "mujoco", "grasping", "single", "choice")
 register("ludus/Doorway-v0", ".mujoco.avoidance.doorway:make", "mujoco", "avoidance", "team", "cooperative")
 register("ludus/PursuitEvasion-v0", ".mujoco.avoidance.pursuit_evasion:make", "mujoco", "avoidance", "competitive")

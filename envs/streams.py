@@ -74,7 +74,7 @@ class Draws:
         words = philox((at & _LOW, at >> _32, episode & _LOW, episode >> _32), key)
         pairs = np.stack([words[0] << _32 | words[1], words[2] << _32 | words[3]], axis=-1)
         bits = pairs.reshape(len(at), -1)[:, :size]
-        return ((bits >> np.uint64(11)) * 2.0**-53).reshape(-1, *shape)
+        return ((bits >> np.uint64(11)) * 2.0**-53).reshape(len(at), *shape)
 
     def uniform(self, low, high) -> np.ndarray:
         """(n, *shape) float64 in [low, high), with shape that of the bounds."""

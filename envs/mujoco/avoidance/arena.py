@@ -11,7 +11,7 @@ from ...core import Arrays
 from ...registry import nearest
 from ...streams import Draws
 from .. import scenes
-from ..rewards import near
+from ..rewards import approach, near
 from ..task import Entry, Task
 from .geometry import length, outside, sweep, turned
 
@@ -32,7 +32,7 @@ SOLID = (1, 0, 0, 0, 0, 0)  # the group of geoms that a lidar sees; decoration i
 
 
 class Arena(Task):
-    """Override discs, reset (ending with `put`), places, reward, scripted and the rest of Task.
+    """Override discs, reset (ending with `put`), places, scripted and what else of Task is different.
 
     robots: how many, named by their colours. Each is a disc of 5 cm radius.
     body: "disc" drives along x and y; "rover" drives forward and turns, and sees all from its own heading.
@@ -61,6 +61,7 @@ class Arena(Task):
     radius = 0.05  # of a robot, m
     close = 0.06  # a robot this near its goal has arrived, m
     colours: ClassVar[Mapping[str, tuple[float, ...]]] = COLOURS  # the robots' names, the first `robots` of them
+    furthest = 1.2  # the way at which nothing is paid for coming nearer, m
     targets: ClassVar[tuple[str, ...]] = ("goal",)  # what each of places is; one per goal of the task, or one for all
     things: ClassVar[tuple[Entry, ...]] = ()  # what see shows, (x, y) pairs
     walls: tuple[tuple[float, float], ...] = ()  # half of each one's size along x and y, m
@@ -72,7 +73,8 @@ class Arena(Task):
         super().__init__(**settings)
         if not self._least <= self.robots <= len(self.colours):
             kind, most = type(self).__name__, len(self.colours)
-            raise ValueError(f"{kind} has {self._least} to {most} robots, not {self.robots}")
+            count = f"{self._least} to {most}" if self._least < most else f"{most}"
+            raise ValueError(f"{kind} has {count} robots, not {self.robots}")
         if self.body not in BODIES:
             raise nearest(self.body, list(BODIES), "body")
         if self.sensing not in SENSING:
@@ -126,7 +128,7 @@ class Arena(Task):
         names = [*self.agents, *(f"pillar{i}" for i in range(k))]
         self.rows = [(names[i], names[j]) for i, j in zip(self.first, self.second, strict=True)]
         self.rows += [(name, f"wall{j}") for name in self.agents for j in range(w)]
-        self.about = np.array([[i for i, row in enumerate(self.rows) if name in row] for name in self.agents])
+        self.about = np.array([[i for i, row in enumerate(self.rows) if name in row] for name in self.agents], int)
         self.others = np.array([[(i + j) % r for j in range(1, r)] for i in range(r)], int).reshape(r, r - 1)
         thick = np.array([self.radius] * r + [self.thick] * k)
         self._hulls = (thick[self.first] + thick[self.second])[:, None]
@@ -221,7 +223,7 @@ class Arena(Task):
     @property
     def room(self) -> np.ndarray:
         """(robots, n): the narrowest gap around each robot during the step, m."""
-        return self.gaps[self.about].min(axis=1)
+        return self.gaps[self.about].min(axis=1, initial=np.inf)
 
     def spaced(self, room: np.ndarray) -> np.ndarray:
         """In [0, 1], a term of rewards: how free it is around a robot with this room; a hand's width is enough."""
@@ -281,6 +283,12 @@ class Arena(Task):
         free = np.where(hit < 0, self.sight, np.minimum(np.maximum(hit - self.radius, 0), self.sight))
         return free.reshape(n, self.robots, self.beams).transpose(1, 2, 0)
 
+    def reward(self):
+        """0.8 for coming to the own goal, 0.2 for room around the robot, -5 for those that touch."""
+        room = self.room
+        paid = 0.8 * approach(self.left, self.furthest, margin=0.15) + 0.2 * self.spaced(room) - 5 * (room < 0)
+        return dict(zip(self.agents, paid, strict=True))
+
     def failure(self):
         """Two robots have touched, or one a pillar or a wall: `info["collisions"]` counts who touched whom."""
         return self.touched.any(axis=0)
@@ -290,6 +298,11 @@ class Arena(Task):
 
     def state(self):
         return {"before": self.before.T, "touched": self.touched.T}
+
+    def describe(self, env, agent):
+        far = self.far[:, list(self.agents).index(agent), env]
+        ways = " and ".join(f"{100 * f:.0f} cm to the {target}" for f, target in zip(far, self.targets, strict=True))
+        return f"You are the {agent} robot. It is {ways}. {self.beside(env, agent)}"
 
     def beside(self, env: int, agent: str) -> str:
         """What is nearest to the agent in copy env, in words."""
@@ -304,11 +317,23 @@ class Arena(Task):
         """agent -> (n, 2) actions of a policy that drives straight to its goal and looks at nobody."""
         return self._drive(self.target)
 
+    def roundabout(self, middle: np.ndarray, radius: float | np.ndarray) -> np.ndarray:
+        """(2, robots, n): where to drive for circling middle (2, robots, n) anticlockwise until the target is near."""
+        here, goal = (np.arctan2(p[1], p[0]) for p in (self.here - middle, self.target - middle))
+        ahead = (goal - here) % (2 * np.pi)
+        angle = here + np.radians(40)
+        circle = middle + radius * np.stack([np.cos(angle), np.sin(angle)])
+        leave = (ahead < np.radians(60)) | (ahead > np.radians(330))
+        return np.where(leave, self.target, circle)
+
     def _drive(self, target: np.ndarray, share: np.ndarray | float = 1.0) -> Arrays:
         """agent -> (n, 2) actions towards target (2, robots, n), m, at most at this share of the full speed."""
         wish = 8 * (target - self.here)
         wish /= np.maximum(length(wish), 1)
-        wish *= share
+        return self._move(wish * share)
+
+    def _move(self, wish: np.ndarray) -> Arrays:
+        """agent -> (n, 2) actions of robots that wish to move so (2, robots, n), as a share of the full speed."""
         if self.turn is not None:
             wish = self._steer(wish, self.turn[0].T)
         return {agent: wish[:, i].T for i, agent in enumerate(self.agents)}
@@ -317,7 +342,7 @@ class Arena(Task):
         """(2, robots, n), forward and turn, of rovers that wish to move so: they turn, and drive once they face it."""
         ahead, aside = turned(wish, np.cos(heading), np.sin(heading))
         off = np.arctan2(aside, ahead)
-        return np.stack([np.maximum(ahead, 0), np.minimum(np.maximum(2 * off, -1), 1)])
+        return np.stack([np.maximum(ahead - np.abs(aside), 0), np.minimum(np.maximum(2 * off, -1), 1)])
 
     def act(self, actions):
         return actions if self.turn is None else {agent: _wheels(a) for agent, a in actions.items()}

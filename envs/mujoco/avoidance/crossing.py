@@ -2,7 +2,6 @@
 
 import numpy as np
 
-from ..rewards import approach
 from ..world import MujocoWorld
 from . import skills
 from .arena import Arena
@@ -29,24 +28,9 @@ class Crossing(Arena):
         self.mark[ids, :, 2] = 0.001
         self.put(ids, start, self.headings(start, draw))
 
-    def reward(self):
-        """0.8 for coming to the own goal, 0.2 for room around the robot, -5 for those that touch."""
-        room = self.room
-        paid = 0.8 * approach(self.left, furthest=1.2, margin=0.15) + 0.2 * self.spaced(room) - 5 * (room < 0)
-        return dict(zip(self.agents, paid, strict=True))
-
-    def describe(self, env, agent):
-        left = self.left[list(self.agents).index(agent), env]
-        return f"You are the {agent} robot, {100 * left:.0f} cm from your {agent} disc. {self.beside(env, agent)}"
-
     def scripted(self):
         """A roundabout: everybody circles the middle anticlockwise and leaves when the goal is near ahead."""
-        here, goal = (np.arctan2(p[1], p[0]) for p in (self.here, self.target))
-        ahead = (goal - here) % (2 * np.pi)
-        angle = here + np.radians(40)
-        circle = 0.3 * np.stack([np.cos(angle), np.sin(angle)])
-        leave = (ahead < np.radians(60)) | (ahead > np.radians(330))
-        return self._drive(np.where(leave, self.target, circle))
+        return self._drive(self.roundabout(np.zeros_like(self.here), 0.3))
 
 
 def make(num_envs: int, nthread: int = 0, **settings):
