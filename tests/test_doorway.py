@@ -226,6 +226,19 @@ def test_the_first_touch_decides_and_then_nobody_moves():
         assert np.abs(world.task.place - still).max() < 1e-3
 
 
+def test_a_catch_and_a_bump_in_the_same_step_are_the_evaders():
+    world = start("PursuitEvasion-v0", 1)
+    world.task.put(np.arange(1), np.array([[[0.5, 0], [0.399, 0], [-0.5, 0], [-0.399, 0]]]))
+    world.sims.forward()
+    world.task.measure()
+    towards = idle(world, 0)
+    towards["red"][0, 0] = towards["blue"][0, 0] = 1
+    for _ in range(2):
+        result = world.step(towards)
+    assert world.task.caught.all() and world.task.bumped.all()
+    assert not result.info["success"].any() and result.reward["red"][0] == 0 and result.reward["green"][0] == 1
+
+
 def test_what_one_side_earns_the_other_loses():
     world = start("PursuitEvasion-v0", 8)
     for step in range(30):
