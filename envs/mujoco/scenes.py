@@ -45,16 +45,18 @@ def arena(
     for name, colour in (robots if discs is None else discs).items():
         mark(scene, name, radius=0.06, height=0.002, rgba=[*colour[:3], 0.6])
     for k in range(pillars):
-        _block(scene, f"pillar{k}", mujoco.mjtGeom.mjGEOM_CYLINDER, [thick, 0.05, 0], "pillar")
+        _block(scene, f"pillar{k}", mujoco.mjtGeom.mjGEOM_CYLINDER, [thick, 0.05, 0], "pillar", 0.05)
     for k, half in enumerate(walls):
-        _block(scene, f"wall{k}", mujoco.mjtGeom.mjGEOM_BOX, [*half, 0.05], "wall")
+        _block(scene, f"wall{k}", mujoco.mjtGeom.mjGEOM_BOX, [*half, 0.03], "wall", 0.03)
     return scene
 
 
-def _block(scene: mujoco.MjSpec, name: str, kind: mujoco.mjtGeom, size: Sequence[float], material: str) -> None:
+def _block(
+    scene: mujoco.MjSpec, name: str, kind: mujoco.mjtGeom, size: Sequence[float], material: str, z: float
+) -> None:
     """Add something that stands on the floor and is seen, by a lidar too, but pushes nobody."""
     block = scene.worldbody.add_body(name=name, mocap=True, pos=[0, 0, 0])
-    block.add_geom(name=name, type=kind, size=size, pos=[0, 0, 0.05], contype=0, conaffinity=0, material=material)
+    block.add_geom(name=name, type=kind, size=size, pos=[0, 0, z], contype=0, conaffinity=0, material=material)
 
 
 def cube(scene: mujoco.MjSpec, name: str = "cube", half: float = 0.02, mass: float = 0.05, rgba=(0.85, 0.2, 0.15, 1)):
