@@ -18,6 +18,7 @@ import mujoco
 import numpy as np
 
 from .. import scenes
+from ..rewards import dist
 from ..task import Entry
 from .arm import Arm
 from .gripper import Gripper
@@ -28,9 +29,10 @@ LIFT = 0.24  # height of the fingertips in the middle, m
 SHOULDER, UPPER, FORE, ELBOW, WRIST, TOOL = 0.333, 0.316, 0.384, 0.0825, 0.088, 0.107 + 0.0964  # d1 d3 d5 a4 a7 d8, m
 SPEED = 0.4  # of the hand along each axis, m/s, as the gripper's
 SHARE = 0.6  # of the published joint velocities, what control="joint" may ask
-DAMPING = 0.02  # of the inverse: within 1 % of exact but at the border of the workspace
+STRETCH = 0.705  # from the shoulder to the wrist under control="ee", m; straight, and so singular, it is 0.719
+DAMPING = 0.02  # of the inverse: within 1 % of exact
 UPRIGHT, HOMING, BRAKE = 8.0, 2.0, 10.0  # 1/s: how fast the hand turns back, the posture returns, a limit is neared
-HEIGHTS = (0.012, 0.42)  # of the fingertips under control="ee", m
+HEIGHTS = (0.017, 0.42)  # of the fingertips under control="ee", m: 1 mm of air under the pads
 
 
 class Panda(Arm):
@@ -120,14 +122,23 @@ class Panda(Arm):
 
     def _follow(self, velocity: np.ndarray) -> np.ndarray:
         """(n, 7) joint velocities, rad/s, within their limits, for the hand's (n, 3), m/s, along the arm's own axes."""
-        at = self._at()
-        low, high = ([side * self.reach, side * self.reach, z] for side, z in zip((-1, 1), HEIGHTS, strict=True))
-        velocity = np.clip(velocity, BRAKE * (low - at), BRAKE * (high - at))
-        wanted = np.concatenate([self.world(velocity), UPRIGHT * self._tilt()], axis=1).T
+        wanted = np.concatenate([self.world(self._walled(velocity)), UPRIGHT * self._tilt()], axis=1).T
         jacobian = np.concatenate(self._sims.jac(self._hand, self.grip), axis=1)[:, :, self._dofs]
         jacobian = np.ascontiguousarray(jacobian.transpose(1, 2, 0))
         turning = damped(jacobian, wanted, HOMING * (self._home - self.joints).T, DAMPING).T
         return turning / np.maximum(np.abs(turning / self.fastest).max(axis=1), 1)[:, None]
+
+    def _walled(self, velocity: np.ndarray) -> np.ndarray:
+        """The velocity (n, 3) without what leads out of the box, or stretches the arm between shoulder and wrist."""
+        at = self._at()
+        low, high = ([side * self.reach, side * self.reach, z] for side, z in zip((-1, 1), HEIGHTS, strict=True))
+        velocity = np.clip(velocity, BRAKE * (low - at), BRAKE * (high - at))
+        wrist = at + np.array([STAND, 0, TOOL - SHOULDER])
+        wrist[:, :2] *= 1 - WRIST / np.sqrt(wrist[:, :1] ** 2 + wrist[:, 1:2] ** 2)
+        far = dist(wrist, np.zeros(3))
+        out = wrist / far[:, None]
+        faster = out[:, 0] * velocity[:, 0] + out[:, 1] * velocity[:, 1] + out[:, 2] * velocity[:, 2]
+        return velocity - out * np.maximum(faster - BRAKE * (STRETCH - far), 0)[:, None]
 
     def _tilt(self) -> np.ndarray:
         """(n, 3) rotation that is missing to upright, along the world's axes: for small angles, in rad."""
