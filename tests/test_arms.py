@@ -156,6 +156,18 @@ def test_the_hand_moves_as_asked_and_stays_upright():
     assert off.max() < 0.05, off.max()
 
 
+def test_a_hand_that_was_turned_rights_itself_and_stays_where_it_is():
+    world = start(num_envs=12)
+    world.task.arm.place(np.arange(12), np.zeros((12, 3)))
+    world.task.arm.joints[:, 3:] += np.random.default_rng(5).uniform(-0.2, 0.2, (12, 4))
+    world.sims.forward()
+    before = world.task.grip.copy()
+    assert np.median(tilt(world)) > 5
+    for _ in range(30):
+        world.step({"arm": np.zeros((12, 4))})
+    assert tilt(world).max() < 0.5 and np.abs(world.task.grip - before).max() < 0.01
+
+
 def test_a_joint_turns_as_asked():
     world = start(num_envs=7, control="joint")
     for _ in range(5):
