@@ -73,23 +73,42 @@ class Interface:
         rows: int,
         settings: Sequence[Mapping[str, Any]] = (),
         partners: Sequence[Mapping[str, Any]] = (),
+        shares: Sequence[float] = (),
         **how: Any,
     ) -> Any:
-        """The VecEnv that SB3 trains on (Sb3View or Mixed): rows agents of one task, or shared evenly among several."""
-        each, rest = divmod(rows, len(tasks))
-        counts = [each + (i < rest) for i in range(len(tasks))]
-        each_task = zip(tasks, counts, settings or [{}] * len(tasks), partners or [{}] * len(tasks), strict=True)
-        views = [self._view(t, n, s, how | {"partners": p}) for t, n, s, p in each_task]
+        """The VecEnv that SB3 trains on (Sb3View or Mixed): rows agents of one task, or of several.
+
+        shares: how the rows are divided among several tasks (none: evenly), as near as whole teams come to it.
+        """
+        settings, partners = settings or [{}] * len(tasks), partners or [{}] * len(tasks)
+        teams = [_team(t, p, s) for t, p, s in zip(tasks, partners, settings, strict=True)]
+        counts = divided(rows, teams, shares or [1.0] * len(tasks))
+        if counts is None:
+            named = ", ".join(f"{t} has {n} agents" for t, n in zip(tasks, teams, strict=True))
+            raise WidthError(f"{named}: {rows} rows cannot be divided into whole teams; choose a multiple")
+        each = zip(tasks, counts, teams, settings, partners, strict=True)
+        views = [Sb3View(self.world(t, n // k, settings=s, partners=p, **how)) for t, n, k, s, p in each]
         return views[0] if len(views) == 1 else Mixed(views)
 
-    def _view(self, task: str, rows: int, settings: Mapping[str, Any], how: Mapping[str, Any]) -> Sb3View:
-        probe = team.make(task, 1, how["partners"], **settings)
-        agents = len(probe.agents)
-        probe.close()
-        copies, rest = divmod(rows, agents)
-        if rest or not copies:
-            raise WidthError(f"{task} has {agents} agents: its {rows} rows must be a multiple of that")
-        return Sb3View(self.world(task, copies, settings=settings, **how))
+
+def _team(task: str, partners: Mapping[str, Any], settings: Mapping[str, Any]) -> int:
+    """How many agents a copy has for the policy."""
+    probe = team.make(task, 1, partners, **settings)
+    probe.close()
+    return len(probe.agents)
+
+
+def divided(rows: int, teams: Sequence[int], shares: Sequence[float]) -> list[int] | None:
+    """rows given out to tasks, in whole teams and one at least, as near to shares as that allows; None: it does not."""
+    counts = list(teams)
+    wanted = [rows * s / sum(shares) for s in shares]
+    while (left := rows - sum(counts)) > 0:
+        fitting = [i for i, size in enumerate(teams) if size <= left]
+        if not fitting:
+            break
+        neediest = max(fitting, key=lambda i: wanted[i] - counts[i])
+        counts[neediest] += teams[neediest]
+    return counts if sum(counts) == rows else None
 
 
 def widths(world: World) -> tuple[int, int]:

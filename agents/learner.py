@@ -23,7 +23,8 @@ from .method import Method
 from .state import State, state_dict, tensors
 
 ALGORITHMS: dict[str, type[BaseAlgorithm]] = {"ppo": sb3.PPO, "sac": sb3.SAC}
-RESETS = {"optimizer": True, "buffer": True, "exploration": True}  # at a stage's start, unless it says otherwise
+RESETS = {"optimizer": True, "buffer": True, "exploration": True, "critic": False}  # unless a stage says otherwise
+OWN = ("rows", "decay", "resets")  # settings that are not Stable-Baselines3's
 
 
 class HookedBuffer(ReplayBuffer):
@@ -44,7 +45,8 @@ class Learner:
     algorithm: a name of ALGORITHMS; methods: continual-learning methods, in order.
     settings: keyword arguments of the SB3 class, and two of our own: "rows", how many agents step together, is read by
         the runner; "decay": over a stage the learning rate falls evenly to this share of itself (1: it stays), so
-        that what was learnt at a stage's end does not depend on where the last steps happened to lead.
+        that what was learnt at a stage's end does not depend on where the last steps happened to lead; "resets": what a
+        stage starts afresh where the stage does not say (over RESETS).
     log: a folder for TensorBoard events.
     """
 
@@ -64,7 +66,8 @@ class Learner:
                 name = type(method).__name__.lower()
                 raise ValueError(f"method {name!r} runs on {', '.join(method.algorithms)}, not on {algorithm}")
         self.algorithm, self.methods, self.seed, self.device = algorithm, tuple(methods), seed, device
-        self._settings = {k: v for k, v in (settings or {}).items() if k not in ("rows", "decay")}
+        self._settings = {k: v for k, v in (settings or {}).items() if k not in OWN}
+        self._resets = RESETS | dict((settings or {}).get("resets", {}))
         self._decay, self._stage = float((settings or {}).get("decay", 1)), (0, 0)  # where it began, how long it is
         self._log, self._stages, self._target, self._model = log, 0, 0, None
         self.task = ""
@@ -95,7 +98,7 @@ class Learner:
             self._create(env)
         else:
             self.model.set_env(env)
-            self._reset(RESETS | dict(resets or {}))
+            self._reset(self._resets | dict(resets or {}))
         env.seed(_stage_seed(self.seed, self._stages))  # SB3 seeded it when it was created
         self._stages += 1
         self._target, self._stage = self.num_timesteps, (self.num_timesteps, steps)
@@ -234,6 +237,7 @@ class Learner:
             optimizer.register_step_pre_hook(self._hook("on_gradient", name, params))
             optimizer.register_step_post_hook(self._hook("on_update", name, params))
         self._exploration = {k: v.detach().clone() for k, v in self._exploring()}
+        self._critic = {k: v.detach().clone() for k, v in self._judging()}
 
     def _fallen(self) -> float:
         """The share of the learning rate at this point of the stage."""
@@ -261,6 +265,11 @@ class Learner:
         ]
         return [(k, v) for k, v in found if v is not None]
 
+    def _judging(self) -> list[tuple[str, torch.Tensor]]:
+        """The parameters that say what states or actions are worth; of PPO, those that its actor has no part in."""
+        parts = ("critic", "critic_target") if self.off_policy else ("mlp_extractor.value_net", "value_net")
+        return [(k, v) for k, v in self.model.policy.named_parameters() if k.startswith(tuple(f"{p}." for p in parts))]
+
     def _reset(self, resets: Mapping[str, bool]) -> None:
         unknown = set(resets) - set(RESETS)
         if unknown:
@@ -268,6 +277,9 @@ class Learner:
         if resets["optimizer"]:
             for _, optimizer in self._optimizers():
                 optimizer.state.clear()
+        if resets["critic"]:  # what an old task was worth misleads: as it was when the life began
+            for name, tensor in self._judging():
+                tensor.data.copy_(self._critic[name])
         if resets["exploration"]:
             for name, tensor in self._exploring():
                 tensor.data.copy_(self._exploration[name])

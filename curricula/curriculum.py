@@ -23,11 +23,19 @@ class _Frozen(pydantic.BaseModel):
 
 
 class Resets(_Frozen):
-    """What does not outlive a stage: the optimizer's moments, an off-policy buffer, the width of exploration."""
+    """What does not outlive a stage: the optimizer's moments, an off-policy buffer, the width of exploration.
+
+    critic: what states were worth; None leaves it to the algorithm's settings, or else it stays.
+    """
 
     optimizer: bool = True
     buffer: bool = True
     exploration: bool = True
+    critic: bool | None = None
+
+    @pydantic.model_serializer(mode="wrap")
+    def _said(self, write: Any) -> dict[str, Any]:
+        return {k: v for k, v in write(self).items() if v is not None}
 
 
 class Reward(_Frozen):
@@ -82,11 +90,13 @@ class Algorithm(_Frozen):
 
     budget: share of every stage's steps that it takes: who learns from few steps makes many updates of each.
     decay: over every stage the learning rate falls evenly to this share of itself.
+    resets: what its stages start afresh, beyond what every stage does.
     """
 
     rows: Count = 64
     budget: Annotated[float, Field(gt=0, le=100)] = 1.0
     decay: Annotated[float, Field(ge=0, le=1)] = 1.0
+    resets: dict[Literal["critic"], bool] = {}
     settings: Settings = {}
 
 

@@ -54,12 +54,17 @@ class Plan:
         """All that shapes the result, the seed apart."""
         content = self.curriculum.model_dump(mode="json", exclude={"name", "about", "algorithms", "methods", "tiers"})
         keys = ("algorithm", "settings", "methods", "regime", "input", "instructor")
-        return {"results": RESULTS, "curriculum": content} | {k: getattr(self, k) for k in keys}
+        joint = {"rows": "by steps"} if self.regime == "joint" else {}  # rows were once divided evenly
+        return {"results": RESULTS, "curriculum": content} | {k: getattr(self, k) for k in keys} | joint
 
     @cached_property
     def hash(self) -> str:
         """sha256 over the canonical JSON of shape."""
         return hashlib.sha256(json.dumps(self.shape, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+    def budget(self, task: str) -> int:
+        """The steps of all stages on a task: with the regime "joint", its share of the rows."""
+        return sum(s.steps for s in self.curriculum.stages if s.task == task)
 
     @cached_property
     def parts(self) -> tuple[Part, ...]:
@@ -163,7 +168,8 @@ def _settings(curriculum: Curriculum, algorithm: str) -> dict[str, Any]:
 
     given = curriculum.algorithms.get(algorithm, Algorithm())
     _check_names(given.settings, inspect.signature(ALGORITHMS[algorithm]).parameters, f"setting of {algorithm}")
-    return {"rows": given.rows, "decay": given.decay, **given.settings}
+    own = {"rows": given.rows, "decay": given.decay} | ({"resets": given.resets} if given.resets else {})
+    return {**own, **given.settings}
 
 
 def _settled(name: str, curriculum: Curriculum, algorithm: str) -> dict[str, Any]:

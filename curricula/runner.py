@@ -107,10 +107,14 @@ class Life:
     def prepare(self) -> None:
         """Make the worlds, take up the newest checkpoint. Raises ValueError for what does not fit or is broken."""
         for i, task in enumerate(self.tasks):
-            team = len(self._world(i, self.plan.curriculum.evaluation.episodes).agents)
-            share = self.plan.settings["rows"] // (len(self.tasks) if self.plan.regime == "joint" else 1)
-            if share < team or share % team:
-                raise ValueError(f"{task.task} has {team} agents: its {share} rows must be a multiple of that")
+            team, rows = (
+                len(self._world(i, self.plan.curriculum.evaluation.episodes).agents),
+                self.plan.settings["rows"],
+            )
+            if self.plan.regime != "joint" and rows % team:
+                raise ValueError(f"{task.task} has {team} agents: its {rows} rows must be a multiple of that")
+        for part in self.parts[:1]:
+            self._env(part).close()
         saved = checkpoint.newest(self.path / "checkpoints")
         arrays, meta = checkpoint.load(saved) if saved else ({}, {})
         self.record.cut(meta["at"]["evaluations"] if saved else 0)
@@ -215,7 +219,8 @@ class Life:
     def _env(self, part: Part) -> Any:
         names, settings = [self.tasks[i].task for i in part.tasks], [self._settings(i) for i in part.tasks]
         partners = [self.tasks[i].partners for i in part.tasks]
-        return self.body.env(names, self.plan.settings["rows"], settings, partners, instruct=self._instruct)
+        shares = [self.plan.budget(name) for name in names]
+        return self.body.env(names, self.plan.settings["rows"], settings, partners, shares, instruct=self._instruct)
 
     def _settings(self, task: int) -> dict[str, Any]:
         engine = "mujoco" in registry.spec(self.tasks[task].task).tags

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ludus.agents.instructors import INSTRUCTORS
-from ludus.agents.interface import INPUTS, Interface, Mixed, WidthError
+from ludus.agents.interface import INPUTS, Interface, Mixed, WidthError, divided
 from ludus.envs.instructions import Briefing, HashedWords
 
 TASKS = ("ludus/Reach-v0", "ludus/Lift-v0", "ludus/TwoArmLift-v0")
@@ -111,3 +111,10 @@ def test_instructors_are_pure_and_batched(name):
 def test_the_script_says_something_feasible():
     briefing = Briefing("reach", "a scene", "arm", ("arm",), ("lift the cube", "reach the mark"))
     assert INSTRUCTORS["script"]().instruct([briefing], [None])[0] == ["reach the mark"]
+
+
+def test_rows_are_divided_into_whole_teams_as_near_to_their_shares_as_that_allows():
+    assert divided(128, [1, 1, 1], [60, 450, 800]) == [6, 44, 78]
+    assert divided(12, [4, 2], [1, 1]) == [8, 4] or divided(12, [4, 2], [1, 1]) == [4, 8]
+    assert divided(8, [1, 1, 1], [0, 0, 1]) == [1, 1, 6]
+    assert divided(5, [4, 2], [1, 1]) is None and divided(7, [4, 2], [1, 1]) is None

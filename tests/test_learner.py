@@ -145,6 +145,22 @@ def test_a_stage_resets_what_it_says_and_keeps_the_rest():
         learner.start(LIFT, env(LIFT), {"optimiser": True})
 
 
+@pytest.mark.parametrize("algorithm", ["ppo", "sac"])
+def test_a_critic_can_start_afresh_while_the_actor_goes_on(algorithm):
+    settings = SMALL[algorithm] | {"resets": {"critic": True}}
+    learner = Learner(algorithm, seed=1, device="cpu", settings=settings)
+    learner.start(REACH, env())
+    first, critic = learner.weights(), set(learner._critic)
+    learner.learn(256)
+    learnt = learner.weights()
+    learner.start(LIFT, env(LIFT), {"critic": False})
+    assert same(learnt, learner.weights())
+    learner.start(LIFT, env(LIFT))
+    for name, tensor in learner.weights().items():
+        assert np.array_equal(tensor, (first if name in critic else learnt)[name]), name
+    assert critic and any(not np.array_equal(first[n], learnt[n]) for n in critic) and critic < set(first)
+
+
 def test_the_learning_rate_falls_over_a_stage_and_rises_with_the_next():
     learner = Learner("ppo", seed=1, device="cpu", settings=SMALL["ppo"] | {"learning_rate": 0.01, "decay": 0.1})
     rates = []
