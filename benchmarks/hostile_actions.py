@@ -109,9 +109,9 @@ def suffer(world: Any, kind: str, episodes: int, seed: int = 0) -> dict[str, int
 
 
 def cases(tasks: Sequence[str]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Every task, and its variants."""
-    for name in tasks:
-        for settings in VARIANTS:
+    """Every task, and then their variants."""
+    for settings in VARIANTS:
+        for name in tasks:
             try:
                 envs.make(name, **settings).close()
             except envs.UnknownName:  # no such setting, or another kind of body

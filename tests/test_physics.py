@@ -178,6 +178,9 @@ def test_a_late_action_arrives_after_its_delay_and_not_before():
         arriving = np.array([actions[t - d, i] if t >= d else np.zeros(4) for i, d in enumerate(delay)])
         prompt.step({"arm": arriving})
         assert np.array_equal(late.sims.state, prompt.sims.state)
+    late.reset(np.arange(40), range(40))
+    for sent in late.physics.state()["physics.sent.arm"]:
+        assert not sent.any(), "a new episode begins with nothing under way"
 
 
 def test_noise_is_normal_of_the_given_size_new_at_every_step_and_leaves_reward_and_physics_alone():
