@@ -219,7 +219,7 @@ class Life:
     def _env(self, part: Part) -> Any:
         names, settings = [self.tasks[i].task for i in part.tasks], [self._settings(i) for i in part.tasks]
         partners = [self.tasks[i].partners for i in part.tasks]
-        shares = [self.plan.budget(name) for name in names]
+        shares = [self.plan.share(name) for name in names]
         return self.body.env(names, self.plan.settings["rows"], settings, partners, shares, instruct=self._instruct)
 
     def _settings(self, task: int) -> dict[str, Any]:
