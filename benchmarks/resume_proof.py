@@ -4,19 +4,26 @@
 
 The moments are drawn with a seed, among the run's own steps: in learning, in an evaluation, while a checkpoint is
 written or renamed, while the record is appended to. Prints one line for every kill and whether all bytes are equal.
+A row for every algorithm goes to results/resume-proof.jsonl; it is made anew where the code that runs, tries or saves
+has changed.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
+import inspect
+import json
 import os
 import random
 import signal
 import sys
 import tempfile
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
+RESULTS = Path(__file__).parent / "results" / "resume-proof.jsonl"
 COMPARED = ("evaluations.jsonl", "metrics.json", "policies/stage-0.safetensors", "policies/stage-1.safetensors")
 MOMENTS = ("learning", "evaluating", "os.write", "os.fsync", "os.replace")
 CURRICULUM = """
@@ -114,13 +121,37 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     curriculum.load("first-steps")
 
-    failed = False
-    for algorithm in options.algorithm:
-        with tempfile.TemporaryDirectory() as folder:
-            differ = survive(Path(folder), algorithm, options.kills, options.seed)
-        failed |= bool(differ)
-        print(f"{algorithm}: {options.kills} kills, {'differs: ' + ', '.join(differ) if differ else 'byte-equal'}")
-    return int(failed)
+    rows = [_row(algorithm, options.kills, options.seed) for algorithm in options.algorithm]
+    for row in rows:
+        said = "differs: " + ", ".join(row["differ"]) if row["differ"] else "byte-equal"
+        print(f"{row['algorithm']}: {row['kills']} kills, seed {row['seed']}, {said} ({row['date']})")
+    return int(any(row["differ"] for row in rows))
+
+
+def _row(algorithm: str, kills: int, seed: int) -> dict:
+    """The row that is there, or one made now; a row that differs is made again."""
+    key = {"algorithm": algorithm, "kills": kills, "seed": seed, "hash": fingerprint()}
+    lines = RESULTS.read_text(encoding="utf-8").splitlines() if RESULTS.exists() else []
+    for row in map(json.loads, lines):
+        if row.items() >= key.items() and not row["differ"]:
+            return row
+    with tempfile.TemporaryDirectory() as folder:
+        differ = survive(Path(folder), algorithm, kills, seed)
+    row = key | {"differ": differ, "date": f"{datetime.now(UTC):%Y-%m-%d}"}
+    RESULTS.parent.mkdir(exist_ok=True)
+    with RESULTS.open("a", encoding="utf-8") as file:
+        file.write(json.dumps(row) + "\n")
+    return row
+
+
+def fingerprint() -> str:
+    """One hash for the code that a run and its resumption depend on."""
+    from ludus.agents import interface, learner, state
+    from ludus.agents.methods import replay
+    from ludus.curricula import checkpoint, evaluation, folder, record, runner
+
+    parts = (interface, learner, state, replay, checkpoint, evaluation, folder, record, runner)
+    return hashlib.sha256("".join(inspect.getsource(p) for p in parts).encode()).hexdigest()[:16]
 
 
 if __name__ == "__main__":
