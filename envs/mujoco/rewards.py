@@ -19,7 +19,7 @@ def near(distance: np.ndarray, margin: float) -> np.ndarray:
 
 def closer(distance: np.ndarray, furthest: float) -> np.ndarray:
     """1 at distance 0, falling evenly to 0 at furthest: a slope over the whole workspace."""
-    return np.clip(1 - distance / furthest, 0, 1)
+    return np.minimum(np.maximum(1 - distance / furthest, 0), 1)
 
 
 def approach(distance: np.ndarray, furthest: float, margin: float) -> np.ndarray:

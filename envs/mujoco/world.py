@@ -52,6 +52,8 @@ class MujocoWorld(World):
         self.sims.forward(stage=_VEL)
         group_of = {a: g for g, members in self.groups.items() for a in members}
         self._bounds = {a: _bound(task.entries[group_of[a]]) for a in self.agents}
+        full = {a: np.tile(b, (num_envs, 1)) for a, b in self._bounds.items()}  # clipping is twice as fast by these
+        self._limits = {a: (-b, b) for a, b in full.items()}
         self.observation_spaces = {a: spaces.Box(-b, b, dtype=np.float32) for a, b in self._bounds.items()}
         widths = {g: sum(e.width for e in entries) for g, entries in task.actions.items()}
         self.action_spaces = {a: spaces.Box(-1, 1, (widths[group_of[a]],), np.float32) for a in self.agents}
@@ -72,10 +74,11 @@ class MujocoWorld(World):
     def _bind_actuators(self, model: mujoco.MjModel) -> None:
         """Actuators 'agent/grip.left' and 'agent/grip.right' obey one column of what is asked, 'agent/grip'."""
         low, high = model.actuator_ctrlrange.T
-        self._middle, self._half = (high + low) / 2, (high - low) / 2
+        self._middle, self._half = (np.tile(m, (self.num_envs, 1)) for m in ((high + low) / 2, (high - low) / 2))
         entries = [model.actuator(i).name.split(".")[0] for i in range(model.nu)]
         flat = list(dict.fromkeys(e for p in self.task.agents.values() for e in entries if e.startswith(p)))
         self._route = np.array([flat.index(e) for e in entries])  # actuator -> column of all actions side by side
+        self._straight = self._route.tolist() == list(range(len(flat)))
 
     def reset(self, ids: np.ndarray, seeds: Sequence[int | None] | None = None) -> tuple[Arrays, Arrays]:
         ids = np.asarray(ids, np.int32)
@@ -97,8 +100,12 @@ class MujocoWorld(World):
             actions = self.physics.delayed(actions)
             self.physics.blur(self._every, self.streams.draw(self._every))
         wanted = self.task.act(actions)
-        flat = np.concatenate([wanted[a] for a in self.agents], axis=1, dtype=float).clip(-1, 1)
-        self._ctrl[:] = self._middle + self._half * flat[:, self._route]
+        flat = np.concatenate([wanted[a] for a in self.agents], axis=1, dtype=float)
+        np.maximum(np.minimum(flat, 1, out=flat), -1, out=flat)
+        flat = flat if self._straight else flat[:, self._route]
+        flat *= self._half
+        flat += self._middle
+        self._ctrl[:] = flat
         self.task.before_step()
         diverged = self._simulate()
         self.steps += 1
@@ -147,8 +154,9 @@ class MujocoWorld(World):
             np.concatenate(parts, axis=1, out=row, casting="same_kind")
             if self.physics:
                 self.physics.sensed(agent, row, bound)
-            np.minimum(row, bound, out=row)
-            obs[agent] = np.maximum(row, -bound, out=row)
+            low, high = self._limits[agent]
+            np.minimum(row, high, out=row)
+            obs[agent] = np.maximum(row, low, out=row)
         return obs
 
     def _info(self, diverged: np.ndarray) -> Arrays:

@@ -47,12 +47,8 @@ class Instructed(Wrapper):
         super().__init__(world)
         if delay < 0 or (timeout is not None and timeout < 1):
             raise ValueError(f"delay must be 0 or more and timeout 1 or more, not {delay} and {timeout}")
-        self._instruct, self._weights, self._timeout, self._delay = (
-            instruct,
-            (progress, success, failure),
-            timeout,
-            delay,
-        )
+        self._instruct, self._weights, self._delay = instruct, (progress, success, failure), delay
+        self._timeout = timeout or 0  # an age is 1 or more: 0 never comes
         self._book = _PhraseBook(world, encode or HashedWords(16))
         self.observation_spaces = {a: _wider(s, self._book.width) for a, s in world.observation_spaces.items()}
         table = (self.num_envs, len(self.agents))
@@ -138,9 +134,9 @@ class Instructed(Wrapper):
 
     def _ask(self, where: np.ndarray) -> None:
         """Ask the instructor for all (copy, agent) in where at once."""
-        spots = np.argwhere(where).tolist()
-        if not spots:
+        if not where.any():
             return
+        spots = np.argwhere(where).tolist()
         briefings = [self._briefing(env, k) for env, k in spots]
         texts, states = self._instruct(briefings, [self._states[env][k] for env, k in spots])
         if len(texts) != len(spots) or len(states) != len(spots):
@@ -167,10 +163,10 @@ class Instructed(Wrapper):
 
     def _told(self, obs: Arrays) -> Arrays:
         """obs with the vectors behind them."""
-        vectors = self._book.vectors[self._current]
+        vectors = np.take(self._book.vectors, self._current.T, axis=0)  # (agents, num_envs, width)
         if self._blank.any():
-            vectors[self._blank] = 0
-        return {a: np.concatenate([obs[a], vectors[:, k]], axis=1) for k, a in enumerate(self.agents)}
+            vectors[self._blank.T] = 0
+        return {a: np.concatenate([obs[a], vector], axis=1) for a, vector in zip(self.agents, vectors, strict=True)}
 
     def _arrays(self) -> Arrays:
         return {

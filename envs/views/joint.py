@@ -24,7 +24,8 @@ class Joint:
         self.world, self.agents = world, world.agents
         self.observation_space = _joined(world, [world.observation_spaces[a] for a in self.agents])
         self.action_space = _joined(world, [world.action_spaces[a] for a in self.agents])
-        self._cuts = np.cumsum([_width(world.action_spaces[a]) for a in self.agents])
+        ends = np.cumsum([_width(world.action_spaces[a]) for a in self.agents]).tolist()
+        self._columns = [slice(start, end) for start, end in zip([0, *ends], ends, strict=False)]
 
     def join(self, obs: Arrays) -> np.ndarray:
         """agent -> (n, …) as (n, sum of widths), pictures as (n, H, W, sum of channels)."""
@@ -38,11 +39,11 @@ class Joint:
         if len(self.agents) == 1:
             return {self.agents[0]: actions}
         actions = np.asarray(actions)
-        shape = (self.world.num_envs, int(self._cuts[-1]))
+        shape = (self.world.num_envs, self._columns[-1].stop)
         if actions.shape != shape:
             agents = ", ".join(self.agents)
             raise ValueError(f"{self.world.id}: joint actions of {agents} must have shape {shape}, not {actions.shape}")
-        parts = dict(zip(self.agents, np.split(actions, self._cuts[:-1], axis=1), strict=True))
+        parts = {a: actions[:, columns] for a, columns in zip(self.agents, self._columns, strict=True)}
         return {a: p.reshape(len(p), *(self.world.action_spaces[a].shape or ())) for a, p in parts.items()}
 
     def reward(self, reward: Arrays) -> np.ndarray:

@@ -75,8 +75,10 @@ class VectorView(VectorEnv):
     def _restart_at_once(self, parts: Arrays):
         result, obs, info = autoreset.step(self.world, parts)
         done, rewards, every = result.done, result.reward, np.ones(self.num_envs, bool)
-        named = masked(self.joint.info(info, {a: np.where(done, 0, r) for a, r in rewards.items()}), every)
-        if done.any():
+        if not done.any():
+            named = masked(self.joint.info(info, rewards), every)
+        else:
+            named = masked(self.joint.info(info, {a: np.where(done, 0, r) for a, r in rewards.items()}), every)
             final = np.full(self.num_envs, None, dtype=object)
             last = self.joint.join(result.obs)
             for i in np.flatnonzero(done):
@@ -115,9 +117,12 @@ def make(num_envs: int = 1, max_episode_steps: int | None = None, **kwargs: Any)
 def masked(info: Mapping[str, Any], mask: np.ndarray) -> dict[str, Any]:
     """info the way gymnasium batches it: beside every name "_name", whose it is; zeros where it is nobody's."""
     named: dict[str, Any] = {}
+    every = mask.all()
     for name, value in info.items():
         if isinstance(value, Mapping):
             named[name] = masked(value, mask)
+        elif every:
+            named[name] = value.copy()
         else:
             named[name] = autoreset.select(mask, value, np.zeros_like(value))
         named[f"_{name}"] = mask.copy()

@@ -125,6 +125,8 @@ class Arena(Task):
         r, k, w = self.robots, self.pillars, len(self.walls)
         first, second = np.triu_indices(r + k, 1)
         self.first, self.second = first[first < r], second[first < r]
+        ends = np.cumsum([r + k - 1 - i for i in range(r)]).tolist()
+        self._with = [slice(start, end) for start, end in zip([0, *ends], ends, strict=False)]  # with those after it
         names = [*self.agents, *(f"pillar{i}" for i in range(k))]
         self.rows = [(names[i], names[j]) for i, j in zip(self.first, self.second, strict=True)]
         self.rows += [(name, f"wall{j}") for name in self.agents for j in range(w)]
@@ -186,7 +188,9 @@ class Arena(Task):
         points = self.here
         if self.pillars:
             points = np.concatenate([self.here, self.pillar.T[:2]], axis=1)
-        self.apart = points[:, self.first] - points[:, self.second]
+        self.apart = np.empty_like(self.before)
+        for i, row in enumerate(self._with):
+            np.subtract(points[:, i, None], points[:, i + 1 :], out=self.apart[:, row])
         self.gaps = sweep(self.before, self.apart) - self._hulls
         if self.walls:
             self.gaps = np.concatenate([self.gaps, self._to_walls()])

@@ -7,12 +7,15 @@ import numpy as np
 
 def dot(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """(…) of vectors (2, …)."""
-    return a[0] * b[0] + a[1] * b[1]
+    total = a[0] * b[0]
+    total += a[1] * b[1]
+    return total
 
 
 def length(a: np.ndarray) -> np.ndarray:
     """(…) of vectors (2, …)."""
-    return np.sqrt(dot(a, a))
+    total = dot(a, a)
+    return np.sqrt(total, out=total)
 
 
 def turned(a: np.ndarray, cos: np.ndarray, sin: np.ndarray) -> np.ndarray:
@@ -23,8 +26,11 @@ def turned(a: np.ndarray, cos: np.ndarray, sin: np.ndarray) -> np.ndarray:
 def sweep(before: np.ndarray, after: np.ndarray) -> np.ndarray:
     """(…), the least distance from the origin on the straight way between points (2, …)."""
     move = after - before
-    share = -dot(before, move) / np.maximum(dot(move, move), 1e-12)
-    return length(before + np.minimum(np.maximum(share, 0), 1) * move)
+    share = np.negative(dot(before, move))
+    share /= np.maximum(dot(move, move), 1e-12)
+    move *= np.minimum(np.maximum(share, 0, out=share), 1, out=share)
+    move += before
+    return length(move)
 
 
 def outside(place: np.ndarray, half: np.ndarray) -> np.ndarray:
