@@ -216,7 +216,7 @@ def test_every_agent_may_see_pictures_instead_of_numbers(name):
         assert space == gymnasium.spaces.Box(0, 255, (48, 48, 3), np.uint8)
         assert all(space.contains(picture) and picture.std() > 5 for picture in obs[agent])
         assert (obs[agent][0] != obs[agent][1]).any()
-    later = steps(world, 6)[-1]
+    later = steps(world, 3)[-1]
     assert all((later[a] != obs[a]).any() for a in obs)
     own = {c.name for c in map(world.sims.model.camera, range(world.sims.model.ncam))}
     if all(f"{a}/eye" in own for a in world.agents) and len(world.agents) > 1:
