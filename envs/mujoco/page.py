@@ -20,8 +20,8 @@ the tables, clipped at the bound given. Rewards lie between 0 and 1 a step befor
 if its goal is met at its last step. A copy whose simulation breaks down ends as truncated, with `info["diverged"]`.
 Every task has a script that solves it (`world.scripted()`).
 
-Beside its own numbers every task has the settings `vary_mass`, `vary_friction`, `vary_gain`, `physics_drift`, `latency`,
-`noise` (physics that varies and drifts), `obs="rgb"` and `size` (pictures): see [physics.md](physics.md).
+Beside its own numbers every task has the settings `vary_mass`, `vary_friction`, `vary_gain`, `physics_drift`,
+`latency`, `noise` (physics that varies and drifts), `obs="rgb"` and `size` (pictures): see [physics.md](physics.md).
 """
 
 
