@@ -9,14 +9,10 @@ import numpy as np
 from ...instructions import Instruction
 from .. import scenes
 from ..rewards import approach, dist
-from .holding import above, around, grasping
+from .holding import above, around, grasping, loose
 from .workbench import Workbench, lost
 
-PART, WALLS, DROP = (
-    0,
-    1,
-    2,
-)  # of a place: its part; its middle to its walls along x and y, m; where things are let go, m
+PART, WALLS, DROP = range(3)  # of a place: its part; its middle to its walls along x, y, m; where things are let go, m
 PLACES = {"in the basket": ("basket", (0.055, 0.055), 0.06), "on the tray": ("tray", (0.075, 0.055), 0.015)}
 
 REST, HALF = 0, 1  # height of a thing's frame when it rests on the table; half its width where it is held; m
@@ -100,12 +96,16 @@ class Carrying(Workbench):
     # What the tasks ask
 
     def carried(self, name: str, where: str, low: float = 0.0, high: float = 0.08) -> np.ndarray:
-        """(n,) in [0, 1]: 0.1 for coming to the thing, 0.1 for squeezing it, 0.15 for raising it by 8 cm, 0.4 for
-        bringing it over the place so held; instead of all that 0.85 inside the place, and 1 once it is let go there."""
+        """(n,) in [0, 1]: 0.1 for coming to the thing, 0.1 for squeezing it, 0.1 for raising it by 8 cm, 0.35 for
+        bringing it over the place and 0.1 for lowering it there, all so held; instead of all that 0.8 inside the place,
+        0.1 more as the fingers let go, and 1 once it lies there still and free."""
         reach, held = grasping(self.arm, self.thing(name))
-        up = np.where(self.over(name, where), 1, np.clip((self.raised(name) - low) / (high - low), 0, 1))
-        way = 0.1 * reach + held * (0.1 + up * (0.15 + 0.4 * approach(self.aside(name, where), 0.5, 0.08)))
-        return np.where(self.inside(name, where), 0.85 + 0.15 * self.free(name), way)
+        over = self.over(name, where)
+        up = np.where(over, 1, np.clip((self.raised(name) - low) / (high - low), 0, 1))
+        way = 0.1 + 0.35 * approach(self.aside(name, where), 0.5, 0.08)
+        way += 0.1 * over * (1 - np.clip(self.raised(name) / 0.12, 0, 1))
+        done = 0.8 + 0.1 * loose(self.arm) + 0.1 * self.free(name)
+        return np.where(self.inside(name, where), done, 0.1 * reach + held * (0.1 + up * way))
 
     def carry(self, name: str, where: str, height: float = 0.12) -> np.ndarray:
         """(n, width) actions that take the thing, raise it by height, m, carry it over the place and let go there."""

@@ -14,6 +14,11 @@ def grasping(arm: Arm, place: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return approach(gap, furthest=0.5, margin=0.08), near(gap, margin=0.03) * np.clip(arm.closing / 0.06, 0, 1)
 
 
+def loose(arm: Arm) -> np.ndarray:
+    """(n,) in [0, 1]: how far the fingers are asked to let go; whoever opens them bit by bit is paid on the way."""
+    return 1 - np.clip(arm.closing / 0.06, 0, 1)
+
+
 def around(arm: Arm, place: np.ndarray, closed: float) -> tuple[np.ndarray, np.ndarray]:
     """(n,) bool each: place (n, 3) is between the fingers; and they have come `closed` metres each, or more."""
     shut = (arm.fingers[:, 0] + arm.fingers[:, 1]) / 2

@@ -6,7 +6,7 @@ from ..rewards import approach, dist
 from ..world import MujocoWorld
 from . import skills
 from .cubes import COLOURS, EDGE, Cubes
-from .holding import above, around, grasping
+from .holding import above, around, grasping, loose
 
 
 class Stack(Cubes):
@@ -41,7 +41,8 @@ class Stack(Cubes):
 
     def reward(self):
         """0.1 for coming to the upper cube, 0.1 for squeezing it, 0.15 for raising it by its height, 0.2 for bringing
-        it over the other, 0.2 for setting it down; instead of all that 0.85 on the other, and 1 once it is let go."""
+        it over the other, 0.2 for setting it down; instead of all that 0.8 on the other, 0.1 more as the fingers let
+        go, and 1 once it stands there still and free."""
         return {"arm": self.aimed([self._paid(dict(goal.arguments)["cubes"]) for goal in self.goals])}
 
     def _paid(self, cubes):
@@ -50,7 +51,8 @@ class Stack(Cubes):
         aside = dist(self.thing(upper)[:, :2], self.thing(lower)[:, :2])
         up = np.clip(self.raised(upper) / EDGE, 0, 1)
         way = 0.15 + 0.2 * approach(aside, 0.4, 0.06) + 0.2 * approach(self.off(cubes), 0.4, 0.04)
-        return np.where(self.on(cubes), 0.85 + 0.15 * self.free(upper), 0.1 * reach + held * (0.1 + up * way))
+        done = 0.8 + 0.1 * loose(self.arm) + 0.1 * self.free(upper)
+        return np.where(self.on(cubes), done, 0.1 * reach + held * (0.1 + up * way))
 
     def scripted(self):
         return {"arm": self.aimed([self._build(dict(goal.arguments)["cubes"]) for goal in self.goals])}

@@ -1,0 +1,98 @@
+"""Every task learnt from scratch, alone: success over seeds, steps and minutes, and the policies that ship.
+
+    python benchmarks/baselines.py [--tasks Lift-v0 …] [--seeds 3] [--jobs 2]
+
+Each task is a curriculum of one stage (`ludus run TASK`; settings and budget in curricula/baselines.yaml). A row for
+every task and seed goes to results/baselines.jsonl as its run ends, and those that are there are not made again. Then
+the table in docs/environments/baselines.md is written, and the policy of seed 0 is packed into assets/policies/.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ludus.curricula import baselines, cli, curriculum, policies, references
+from ludus.curricula.plan import plan
+from ludus.curricula.record import read_run
+from ludus.curricula.statistics import interval
+from ludus.envs import registry
+
+HERE = Path(__file__).parent
+RESULTS = HERE / "results" / "baselines.jsonl"
+PAGE = HERE.parent / "docs" / "environments" / "baselines.md"
+SHIPPED = HERE.parent / "assets" / "policies"
+RUNS = Path("runs") / "baselines"
+LEARNT = 0.8
+HEAD = """# What learns each task
+
+PPO from scratch, the instruction in the observation, alone on one task: `ludus run TASK --seed N` makes any row again,
+`python benchmarks/baselines.py` all of them, and writes this page. Success is that of the last evaluation, 200 episodes
+with deterministic actions; the interval is a 95 % bootstrap over seeds. Steps are rows: one for every agent of every
+copy. Minutes are of one run on a shared machine of two cores (a run uses one): keep the steps. Settings that differ
+from task to task stand in `curricula/baselines.yaml`.
+
+| task | success | 95 % | seeds | steps | reached 80 % after | minutes |
+|---|--:|--:|--:|--:|--:|--:|
+"""
+
+
+def current(rows: Iterable[dict[str, Any]], task: str) -> list[dict[str, Any]]:
+    """The rows of a task as it is learnt now."""
+    wanted = plan(curriculum.load(task)).hash
+    return sorted((r for r in rows if r["hash"] == wanted), key=lambda r: r["seed"])
+
+
+def line(task: str, rows: list[dict[str, Any]]) -> str:
+    """A task's line of the table."""
+    runs = [references.run_of(r) for r in rows]
+    spread = interval([float(r.scores.score[-1, 0]) for r in runs])
+    reached = [_reached(r) for r in runs]
+    minutes = np.median([r.costs.get("seconds", float("nan")) for r in runs]) / 60
+    steps = int(runs[0].scores.step[-1])
+    soon = f"{int(np.median(reached)):,}" if all(reached) else "—"
+    span = f"{spread.low:.2f} to {spread.high:.2f}" if spread.low is not None else "—"
+    weak = "" if spread.estimate >= LEARNT else " (not learnt)"
+    return f"| {task}{weak} | {spread.estimate:.2f} | {span} | {len(runs)} | {steps:,} | {soon} | {minutes:.0f} |"
+
+
+def _reached(run: Any) -> int:
+    """The step of the first evaluation of 80 % or more; 0 where there is none."""
+    there = np.flatnonzero(run.scores.score[:, 0] >= LEARNT)
+    return int(run.scores.step[there[0]]) if len(there) else 0
+
+
+def write(rows: list[dict[str, Any]]) -> None:
+    """The page, from the rows."""
+    found = {task: current(rows, task) for task in baselines.table()[1]}
+    lines = [line(task.removeprefix("ludus/"), mine) for task, mine in found.items() if mine]
+    missing = [t.removeprefix("ludus/") for t in registry.ids("mujoco") if not found.get(t)]
+    end = f"\nNot measured yet: {', '.join(missing)}.\n" if missing else ""
+    PAGE.write_text(HEAD + "\n".join(lines) + "\n" + end, encoding="utf-8")
+
+
+def main() -> int:
+    ask = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    ask.add_argument("--tasks", nargs="+")
+    ask.add_argument("--seeds", type=int, default=3)
+    ask.add_argument("--jobs", default="0")
+    given = ask.parse_args()
+    code = 0
+    for task in given.tasks or baselines.table()[1]:
+        name, out = registry.spec(task).id.rpartition("/")[2], RUNS / registry.spec(task).id.rpartition("/")[2]
+        words = ["bench", name, "--methods", "finetune", "--seeds", str(given.seeds), "--jobs", given.jobs]
+        words += ["--no-references", "--results", str(RESULTS), "--out", str(out)]
+        code = max(code, cli.invoke(words))
+        first = out / "finetune@ppo-0"
+        if (first / "metrics.json").exists():
+            policies.ship(read_run(first), SHIPPED / f"{name}.safetensors")
+        write(references.read(RESULTS))
+    return code
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
