@@ -111,6 +111,14 @@ class World(ABC):
         """The instructions that make sense for the agent now; the goals alone unless a world says more."""
         return list(self.goals)
 
+    def masks(self) -> Arrays | None:
+        """What each agent may choose now: agent -> (num_envs, sum of choices) bool, True where it is allowed.
+
+        A Discrete space has n choices, a MultiDiscrete one those of its parts side by side. At least one choice is
+        allowed, also for an agent that ended. None: everything is always allowed.
+        """
+        return None
+
     def scripted(self) -> Arrays:
         """Actions of the policy that is known to solve the task: agent -> (num_envs, ...)."""
         raise NotImplementedError(f"{self.id or type(self).__name__} has no scripted policy")
@@ -178,6 +186,9 @@ class Wrapper(World):
 
     def feasible(self, env, agent):
         return self.world.feasible(env, agent)
+
+    def masks(self):
+        return self.world.masks()
 
     def scripted(self):
         return self.world.scripted()

@@ -260,6 +260,53 @@ def test_one_view_holds_one_copy():
             view(make("Team", 2))
 
 
+# Masks
+
+
+def test_every_view_hands_out_the_masks_of_the_moment():
+    world = make("Choices", 3)
+    vector, rows = VectorView(make("Choices", 3)), Sb3View(make("Choices", 3))
+    single, parallel = GymView(make("Choices")), ParallelView(make("Choices"))
+    rows.seed(5), rows.reset(), world.reset(np.arange(3), SEEDS)
+    infos = vector.reset(seed=SEEDS)[1], single.reset(seed=5)[1], parallel.reset(seed=5)[1]
+    narrow = False
+    for _ in range(12):
+        masks = world.masks()
+        assert masks is not None
+        joint = np.concatenate([masks["ann"], masks["bob"]], axis=1)
+        equal(infos[0]["action_mask"], joint)
+        equal(infos[1]["action_mask"], joint[0])
+        equal(single.action_masks(), joint[0])
+        equal({a: infos[2][a]["action_mask"] for a in parallel.agents}, {a: masks[a][0] for a in parallel.agents})
+        equal(np.stack(rows.env_method("action_masks")), np.concatenate([masks["ann"], masks["bob"]]))
+        narrow |= not joint.all()
+        up = {a: np.tile([2, 0], (3, 1)) for a in world.agents}
+        if autoreset.step(world, up)[0].done[0]:
+            break
+        both = np.tile([2, 0], (3, 2))
+        rows.step(np.tile([2, 0], (6, 1)))
+        living = {a: up[a][0] for a in parallel.agents}
+        infos = vector.step(both)[-1], single.step(both[0])[-1], parallel.step(living)[-1]
+    assert narrow
+
+
+def test_where_all_is_allowed_the_masks_for_maskable_ppo_say_so():
+    world = make("Choices", 2)
+    world.masks = lambda: None
+    assert Sb3View(world).action_masks().all() and Sb3View(world).action_masks().shape == (4, 5)
+    with pytest.raises(ValueError, match="no choices"):
+        Sb3View(make("Team", 2)).action_masks()
+
+
+def test_wrappers_hand_the_masks_through():
+    world = make("Choices", 2)
+    world.reset(np.arange(2), [1, 2])
+    world.groups = {"one": ("ann",), "other": ("bob",)}
+    for wrapped in (Instructed(world), Partners(world, {"other": "idle"})):
+        masks = wrapped.masks()
+        assert masks is not None and tuple(masks) == wrapped.agents
+
+
 # Partners
 
 

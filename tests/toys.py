@@ -96,6 +96,12 @@ class Walkers(World):
     def feasible(self, env, agent):
         return list(go.instructions())
 
+    def masks(self):
+        """Choosers may not go right beyond 0.6."""
+        table = np.ones((self.num_envs, len(self.agents), 5), bool)
+        table[:, :, 2] = self.place <= 0.6
+        return {a: table[:, k] for k, a in enumerate(self.agents)} if self.discrete else None
+
     def scripted(self):
         towards = np.repeat(np.sign(0.5 - self.place)[:, :, None], 2, axis=2)
         actions = np.stack([1 + towards[..., 0], np.zeros(self.place.shape)], 2) if self.discrete else 0.3 * towards

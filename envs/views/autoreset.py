@@ -8,11 +8,16 @@ from ..core import Arrays, Step, World
 def step(world: World, actions: Arrays) -> tuple[Step, Arrays, Arrays]:
     """The true step, then the observations and info to act on next."""
     result = world.step(actions)
+    return result, *restart(world, result)
+
+
+def restart(world: World, result: Step) -> tuple[Arrays, Arrays]:
+    """Begin anew what result ended; the observations and info to act on next."""
     done = result.done
     if not done.any():
-        return result, result.obs, result.info
+        return result.obs, result.info
     obs, fresh = world.reset(np.flatnonzero(done))
-    return result, obs, merge(done, fresh, result.info)
+    return obs, merge(done, fresh, result.info)
 
 
 def merge(anew: np.ndarray, fresh: Arrays, old: Arrays) -> Arrays:

@@ -10,14 +10,15 @@ import numpy as np
 
 from ..core import World
 from . import partners as team
-from .joint import Joint
+from .joint import Joint, everything
 
 
 class GymView(gymnasium.Env):
     """One agent in the place of all: joint spaces, mean reward; see joint.Joint.
 
     partners: group -> policy (observations (1, …) to actions (1, …)), "idle" or "random", for groups to leave out.
-    info: "is_success" bool and the world's other measures; "rewards", agent -> float, where there are several.
+    info: "is_success" bool, "action_mask" (choices,) bool where some choices are not allowed now, and
+        the world's other measures; "rewards", agent -> float, where there are several.
     """
 
     metadata = {"render_modes": ["rgb_array"], "render_fps": 30}
@@ -42,14 +43,19 @@ class GymView(gymnasium.Env):
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None):
         super().reset(seed=seed)
         obs, info = self.world.reset(np.arange(1), [seed])
-        return self.joint.join(obs)[0], _row(self.joint.info(info))
+        return self.joint.join(obs)[0], _row(self.joint.info(info, masks=self.joint.masks()))
 
     def step(self, action):
         result = self.world.step(self.joint.split(np.asarray(action)[None]))
         truncated = bool(result.truncated[0])
-        info = _row(self.joint.info(result.info, result.reward))
+        info = _row(self.joint.info(result.info, result.reward, self.joint.masks()))
         obs, reward = self.joint.join(result.obs)[0], float(self.joint.reward(result.reward)[0])
         return obs, reward, bool(result.done[0]) and not truncated, truncated, info
+
+    def action_masks(self) -> np.ndarray:
+        """(choices,) bool, True where a choice is allowed now: what sb3-contrib's MaskablePPO looks for."""
+        masks = self.joint.masks()
+        return (everything(self.action_space, 1) if masks is None else masks)[0]
 
     def render(self):
         return self.world.render() if self.render_mode else None

@@ -50,12 +50,29 @@ class Joint:
         """(n,) float64, the agents' mean."""
         return functools.reduce(np.add, [reward[a] for a in self.agents]) / len(self.agents)  # the order is fixed
 
-    def info(self, info: Arrays, reward: Arrays | None = None) -> dict[str, Any]:
-        """info with the name that others look for, is_success, and each agent's reward where there are several."""
+    def masks(self) -> np.ndarray | None:
+        """(n, sum of choices) bool, True where a choice is allowed now; None where everything always is."""
+        masks = self.world.masks()
+        return None if masks is None else np.concatenate([masks[a] for a in self.agents], axis=1)
+
+    def info(self, info: Arrays, reward: Arrays | None = None, masks: np.ndarray | None = None) -> dict[str, Any]:
+        """info with the names that others look for: is_success, action_mask, rewards (where agents are several).
+
+        masks: those of the moment that info tells of, if there are any.
+        """
         named: dict[str, Any] = {"is_success" if k == "success" else k: v for k, v in info.items()}
+        if masks is not None:
+            named["action_mask"] = masks
         if len(self.agents) > 1:
             named["rewards"] = reward or {a: np.zeros(self.world.num_envs) for a in self.agents}
         return named
+
+
+def everything(space: spaces.Space, n: int) -> np.ndarray:
+    """(n, sum of choices) bool, all True: the mask of a world that has none. Raises ValueError for a Box."""
+    if isinstance(space, (spaces.Discrete, spaces.MultiDiscrete)):
+        return np.ones((n, int(space.n if isinstance(space, spaces.Discrete) else space.nvec.sum())), bool)
+    raise ValueError(f"no choices to mask in {space}")
 
 
 def idle(space: spaces.Space, n: int) -> np.ndarray:

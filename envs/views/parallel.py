@@ -15,7 +15,8 @@ from .joint import idle
 class ParallelView(ParallelEnv):
     """Every agent for itself; one that ended leaves `agents`, and nobody acts for it any more.
 
-    infos: agent -> "is_success" bool, and the world's other measures.
+    infos: agent -> "is_success" bool, "action_mask" where some of its choices are not allowed now, and
+        the world's other measures.
     """
 
     metadata = {"render_modes": ["rgb_array"], "is_parallelizable": True}
@@ -67,8 +68,11 @@ class ParallelView(ParallelEnv):
         return {a: values[a][0] for a in self.agents}
 
     def _infos(self, info: Arrays) -> dict[str, dict[str, Any]]:
-        def one() -> dict[str, Any]:
+        masks = self.world.masks()
+
+        def one(agent: str) -> dict[str, Any]:
             named = {"is_success" if k == "success" else k: v[0] for k, v in info.items()}
+            named |= {} if masks is None else {"action_mask": masks[agent][0]}
             return {k: v.item() if v.ndim == 0 else v.copy() for k, v in named.items()}
 
-        return {a: one() for a in self.agents}
+        return {a: one(a) for a in self.agents}

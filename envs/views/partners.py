@@ -55,6 +55,10 @@ class Partners(Wrapper):
         obs, info = self._show(result.obs, result.info)
         return Step(obs, self._own(result.reward), self._own(result.terminated), result.truncated, info)
 
+    def masks(self):
+        every = self.world.masks()
+        return None if every is None else self._own(every)
+
     def scripted(self):
         return self._own(self.world.scripted())
 

@@ -16,6 +16,7 @@ from .. import registry
 from ..core import Arrays, Step, World
 from . import autoreset
 from . import partners as team
+from .joint import everything
 
 
 class Sb3View(VecEnv):
@@ -102,6 +103,11 @@ class Sb3View(VecEnv):
     def close(self):
         self.world.close()
 
+    def action_masks(self) -> np.ndarray:
+        """(num_envs, choices) bool, True where a choice is allowed now: what sb3-contrib's MaskablePPO looks for."""
+        masks = self.world.masks()
+        return everything(self.action_space, self.num_envs) if masks is None else self._rows(masks)
+
     def get_attr(self, attr_name, indices=None):
         value = getattr(self, attr_name) if hasattr(self, attr_name) else getattr(self.world, attr_name)
         return [value for _ in self._get_indices(indices)]
@@ -111,7 +117,10 @@ class Sb3View(VecEnv):
         setattr(self.world, attr_name, value)
 
     def env_method(self, method_name, *method_args, indices=None, **method_kwargs):
-        """The world's method, called once."""
+        """The world's method, called once; action_masks gives each row its own."""
+        if method_name == "action_masks":
+            masks = self.action_masks()
+            return [masks[i] for i in self._get_indices(indices)]
         result = getattr(self.world, method_name)(*method_args, **method_kwargs)
         return [result for _ in self._get_indices(indices)]
 

@@ -55,7 +55,7 @@ class VectorView(VectorEnv):
         ids = np.flatnonzero(mask)
         self._ended[ids] = False
         obs, info = self.world.reset(ids, None if seeds is None else [seeds[i] for i in ids])
-        return self.joint.join(obs), masked(self.joint.info(info), mask)
+        return self.joint.join(obs), masked(self.joint.info(info, masks=self.joint.masks()), mask)
 
     def step(self, actions):
         parts = self.joint.split(actions)
@@ -68,22 +68,26 @@ class VectorView(VectorEnv):
     def _advance(self, parts: Arrays):
         result = self.world.step(parts)
         self._ended = result.done
-        info = masked(self.joint.info(result.info, result.reward), np.ones(self.num_envs, bool))
+        now = self.joint.info(result.info, result.reward, self.joint.masks())
+        info = masked(now, np.ones(self.num_envs, bool))
         reward = self.joint.reward(result.reward)
         return self.joint.join(result.obs), reward, result.done & ~result.truncated, result.truncated, info
 
     def _restart_at_once(self, parts: Arrays):
-        result, obs, info = autoreset.step(self.world, parts)
+        result = self.world.step(parts)
+        ending = self.joint.masks()
+        obs, info = autoreset.restart(self.world, result)
         done, rewards, every = result.done, result.reward, np.ones(self.num_envs, bool)
         if not done.any():
-            named = masked(self.joint.info(info, rewards), every)
+            named = masked(self.joint.info(info, rewards, ending), every)
         else:
-            named = masked(self.joint.info(info, {a: np.where(done, 0, r) for a, r in rewards.items()}), every)
+            paid = {a: np.where(done, 0, r) for a, r in rewards.items()}
+            named = masked(self.joint.info(info, paid, self.joint.masks()), every)
             final = np.full(self.num_envs, None, dtype=object)
             last = self.joint.join(result.obs)
             for i in np.flatnonzero(done):
                 final[i] = last[i]
-            named |= masked({"final_info": self.joint.info(result.info, rewards)}, done)
+            named |= masked({"final_info": self.joint.info(result.info, rewards, ending)}, done)
             named |= {"final_obs": final, "_final_obs": done.copy()}
         return self.joint.join(obs), self.joint.reward(rewards), done & ~result.truncated, result.truncated, named
 
@@ -95,7 +99,7 @@ class VectorView(VectorEnv):
         result = self.world.step(parts)
         obs, fresh = self.world.reset(np.flatnonzero(ended))
         rewards = {a: np.where(ended, 0, r) for a, r in result.reward.items()}
-        info = self.joint.info(autoreset.merge(ended, fresh, result.info), rewards)
+        info = self.joint.info(autoreset.merge(ended, fresh, result.info), rewards, self.joint.masks())
         truncated = result.truncated & ~ended
         terminated = result.done & ~result.truncated & ~ended
         self._ended = terminated | truncated
