@@ -24,3 +24,7 @@ register("ludus/SortTogether-v0", ".mujoco.grasping.sort_together:make", "mujoco
 register("ludus/OpenDrawer-v0", ".mujoco.grasping.open_drawer:make", "mujoco", "grasping", "single", "choice")
 register("ludus/OpenFridge-v0", ".mujoco.grasping.open_fridge:make", "mujoco", "grasping", "single")
 register("ludus/FetchFromFridge-v0", ".mujoco.grasping.fetch_from_fridge:make", "mujoco", "grasping", "single")
+register("ludus/Basic-v0", ".unity.games:make", "unity", "single", game="Basic")
+register("ludus/BasicGoal-v0", ".unity.games:make", "unity", "single", "choice", game="Basic", asked=True)
+register("ludus/Ball3D-v0", ".unity.games:make", "unity", "single", game="3DBall")
+register("ludus/GridWorld-v0", ".unity.games:make", "unity", "single", "choice", game="GridWorld")

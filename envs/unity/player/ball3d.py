@@ -1,0 +1,173 @@
+"""3DBall: a plate that tilts, and a ball to be kept on it."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ...instructions import Skill
+from ..spec import Behaviour, Sensor
+from . import draw as paint
+from .game import Game, Played
+
+DT, PERIOD = 0.02, 5  # Unity's fixed step (s), and the steps from one decision to the next
+HALF = 2.5  # the agent is a cube of edge 5 (m); the ball lies on its upper face
+TURN = np.radians(2.0)  # the furthest that an action turns the cube in a fixed step, about each axis
+TILT = 0.25  # the largest component of the cube's quaternion to which it may be turned further
+REACH, DROP = 3.0, -2.0  # the ball is lost beyond this from the cube's centre, sideways or below (m)
+FRICTION = 0.6
+KEPT, LOST = 0.1, -1.0
+START_TILT, START_HEIGHT, START_REACH = np.radians(10.0), 4.0, 1.5
+BOUND = (1.0, 1.0, 4.0, 4.0, 4.0, 10.0, 10.0, 10.0)
+
+balance = Skill(
+    "balance",
+    ("keep the ball on the plate", "balance the ball"),
+    achieved=lambda world, _: world.unwrapped.kept >= world.unwrapped.max_episode_steps,
+    progress=lambda world, _: np.clip(world.unwrapped.kept / world.unwrapped.max_episode_steps, 0, 1),
+    held_out=("do not let the ball fall",),
+    chinese=("让球留在板上", "保持球的平衡"),
+)
+
+
+class Ball3D(Game):
+    """Success: the ball was never lost in the 1,000 decisions of an episode (MaxStep 5000, a decision in 5 steps).
+
+    Actions: turn about z, turn about x. A step that keeps the ball pays 0.1, the one that loses it -1, and ends.
+    Observation: the cube's quaternion z and x, the ball's place seen from the cube's centre, the ball's velocity.
+    The cube is turned by hand, as in Unity: it has no velocity, it lifts the ball but does not throw it.
+    """
+
+    name = "3DBall"
+    groups = {"3DBall": ("agent",)}
+    behaviours = {"3DBall": Behaviour("3DBall", (Sensor("VectorSensor_size8", (8,), BOUND),), continuous=2)}
+    saved = ("cube", "ball", "velocity", "spin", "kept", "radius", "gravity")
+    defaults = {"scale": 1.0, "gravity": 9.81, "mass": 1.0}
+    skills = (balance,)
+    goals = (balance(),)
+    max_episode_steps = 1000
+    render_fps = 10
+
+    def __init__(self, num_envs: int = 1, **settings):
+        self.cube = np.tile([0.0, 0.0, 0.0, 1.0], (num_envs, 1))  # quaternion x, y, z, w; y points up
+        self.ball, self.velocity, self.spin = (np.zeros((num_envs, 3)) for _ in range(3))
+        self.kept = np.zeros(num_envs, np.int64)
+        self.radius, self.gravity = np.full(num_envs, 0.5), np.full(num_envs, 9.81)
+        super().__init__(num_envs, **settings)
+
+    def begin(self, ids, draw):
+        where = draw.uniform(-1, [1.0] * 4)
+        cube = np.tile([0.0, 0.0, 0.0, 1.0], (len(ids), 1))
+        cube = turned_z(turned_x(cube, START_TILT * where[:, 0]), START_TILT * where[:, 1])
+        self.cube[ids] = cube
+        self.ball[ids] = START_REACH * where[:, [2, 2, 3]]
+        self.ball[ids, 1] = START_HEIGHT
+        self.velocity[ids] = self.spin[ids] = 0
+        self.kept[ids] = 0
+        self.radius[ids], self.gravity[ids] = 0.5 * self.parameters["scale"], self.parameters["gravity"]
+
+    def play(self, acts):
+        turn = TURN * acts["agent"][0].astype(float)
+        lost = np.zeros(self.num_envs, bool)
+        for _ in range(PERIOD):
+            self._tilt(turn[:, 0], turn[:, 1])
+            x, y, z = self.ball.T
+            lost |= (y < DROP) | (np.abs(x) > REACH) | (np.abs(z) > REACH)
+            self._roll()
+        self.kept += ~lost
+        return Played({"agent": np.where(lost, LOST, KEPT)}, {"agent": lost})
+
+    def _tilt(self, about_z: np.ndarray, about_x: np.ndarray) -> None:
+        z = self.cube[:, 2]
+        free = ((z < TILT) & (about_z > 0)) | ((z > -TILT) & (about_z < 0))
+        self.cube = turned_z(self.cube, np.where(free, about_z, 0))
+        x = self.cube[:, 0]
+        free = ((x < TILT) & (about_x > 0)) | ((x > -TILT) & (about_x < 0))
+        self.cube = turned_x(self.cube, np.where(free, about_x, 0))
+
+    def _roll(self) -> None:
+        """One fixed step of the ball: gravity, contact with the upper face, friction up to Coulomb's limit."""
+        x, y, z, w = self.cube.T
+        normal = np.stack([2 * (x * y - w * z), 1 - 2 * (x * x + z * z), 2 * (y * z + w * x)], axis=1)
+        side = np.stack([1 - 2 * (y * y + z * z), 2 * (x * y + w * z), 2 * (x * z - w * y)], axis=1)
+        other = np.stack([2 * (x * z + w * y), 2 * (y * z - w * x), 1 - 2 * (x * x + y * y)], axis=1)
+        self.velocity[:, 1] -= self.gravity * DT
+        gap = dot(normal, self.ball) - HALF - self.radius
+        above = (np.abs(dot(side, self.ball)) < HALF) & (np.abs(dot(other, self.ball)) < HALF)
+        into = dot(normal, self.velocity)
+        touches = above & (gap + into * DT < 0) & (gap > -HALF)
+        push = np.where(touches, -np.maximum(gap, 0) / DT - into, 0)  # an impulse per mass, as all of them here
+        arm = -self.radius[:, None] * normal
+        slip = self.velocity - into[:, None] * normal + cross(self.spin, arm)
+        speed = np.sqrt(dot(slip, slip))
+        grip = np.minimum(2 / 7 * speed, FRICTION * push) / np.maximum(speed, 1e-9)  # 2/7: a solid sphere
+        pull = -grip[:, None] * slip
+        self.ball += np.where(touches, np.maximum(-gap, 0), 0)[:, None] * normal
+        self.velocity += push[:, None] * normal + pull
+        self.spin += cross(arm, pull) / (0.4 * self.radius**2)[:, None]
+        self.ball += self.velocity * DT
+
+    def sense(self):
+        return {"agent": {"VectorSensor_size8": np.concatenate([self.cube[:, [2, 0]], self.ball, self.velocity], 1)}}
+
+    def success(self):
+        return self.goal.achieved(self)
+
+    def scripted(self):
+        """Lean against the place to which the ball is rolling."""
+        towards = 0.15 * self.ball[:, [0, 2]] + 0.2 * self.velocity[:, [0, 2]]
+        lean = np.clip(towards * (0.5, -0.5), -0.2, 0.2)  # the quaternion's z and x that tilt the face that way
+        return {"agent": np.clip((lean - self.cube[:, [2, 0]]) / (PERIOD * TURN / 2), -1, 1)}
+
+    def describe(self, env, agent):
+        x, y, z = self.ball[env]
+        down = "rests on the plate" if y < HALF + 1 else "is in the air"
+        return (
+            f"The ball {down}, {x:.2f} m along x and {z:.2f} m along z from the middle of a plate of 5 m; it moves at "
+            f"{np.hypot(self.velocity[env, 0], self.velocity[env, 2]):.2f} m/s."
+        )
+
+    def render(self, env=0):
+        words = f"3DBall   kept {self.kept[env]}   score {KEPT * self.kept[env]:.1f}"
+        board = paint.Board((-5, -4.2), (5, 4.2), words)
+        corners = np.array([(-HALF, HALF, -HALF), (HALF, HALF, -HALF), (HALF, HALF, HALF), (-HALF, HALF, HALF)])
+        x, y, z, w = self.cube[env]
+        turn = np.array([
+            [1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)],
+            [2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)],
+            [2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)],
+        ])  # fmt: skip
+        face = corners @ turn.T
+        foot = (corners - (0, 2 * HALF, 0)) @ turn.T
+        for i, j in ((0, 1), (1, 2), (3, 0)):
+            board.polygon([seen(p) for p in (face[i], face[j], foot[j], foot[i])], (38, 88, 160), paint.INK)
+        board.polygon([seen(p) for p in face], paint.BLUE, paint.INK)
+        board.disc(seen(self.ball[env]), float(self.radius[env]), paint.ORANGE)
+        return board.picture()
+
+
+def seen(point) -> tuple[float, float]:
+    """Where a point (x, y, z) stands in a picture from the front and above."""
+    x, y, z = point
+    return x + 0.25 * z, 0.8 * y - 1.2 + 0.35 * z
+
+
+def turned_z(q: np.ndarray, angle: np.ndarray) -> np.ndarray:
+    """Quaternions (n, 4) x, y, z, w turned about their own z axes by angle (n,), radians."""
+    (x, y, z, w), s, c = q.T, np.sin(angle / 2), np.cos(angle / 2)
+    return np.stack([x * c + y * s, y * c - x * s, z * c + w * s, w * c - z * s], axis=1)
+
+
+def turned_x(q: np.ndarray, angle: np.ndarray) -> np.ndarray:
+    """The same about their own x axes."""
+    (x, y, z, w), s, c = q.T, np.sin(angle / 2), np.cos(angle / 2)
+    return np.stack([x * c + w * s, y * c + z * s, z * c - y * s, w * c - x * s], axis=1)
+
+
+def dot(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """(n,) sums in a fixed order, whatever n is."""
+    return a[:, 0] * b[:, 0] + a[:, 1] * b[:, 1] + a[:, 2] * b[:, 2]
+
+
+def cross(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    (ax, ay, az), (bx, by, bz) = a.T, b.T
+    return np.stack([ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx], axis=1)
