@@ -12,6 +12,11 @@ register("ludus/Corridor-v0", ".mujoco.avoidance.corridor:make", "mujoco", "avoi
 register(
     "ludus/MovingObstacles-v0", ".mujoco.avoidance.moving_obstacles:make", "mujoco", "avoidance", "single", "choice"
 )
+LIDAR = {"body": "rover", "sensing": "lidar"}
+register("ludus/CrossingLidar-v0", ".mujoco.avoidance.crossing:make", "mujoco", "avoidance", "team", **LIDAR)
+register(
+    "ludus/MovingObstaclesLidar-v0", ".mujoco.avoidance.moving_obstacles:make", "mujoco", "avoidance", "choice", **LIDAR
+)
 register("ludus/InsertPeg-v0", ".mujoco.grasping.insert_peg:make", "mujoco", "grasping", "single", "choice")
 register("ludus/Doorway-v0", ".mujoco.avoidance.doorway:make", "mujoco", "avoidance", "team", "cooperative")
 register("ludus/PursuitEvasion-v0", ".mujoco.avoidance.pursuit_evasion:make", "mujoco", "avoidance", "competitive")
@@ -24,7 +29,16 @@ register("ludus/SortTogether-v0", ".mujoco.grasping.sort_together:make", "mujoco
 register("ludus/OpenDrawer-v0", ".mujoco.grasping.open_drawer:make", "mujoco", "grasping", "single", "choice")
 register("ludus/OpenFridge-v0", ".mujoco.grasping.open_fridge:make", "mujoco", "grasping", "single")
 register("ludus/FetchFromFridge-v0", ".mujoco.grasping.fetch_from_fridge:make", "mujoco", "grasping", "single")
+PANDA = {"body": "panda"}
+register("ludus/PandaReach-v0", ".mujoco.grasping.reach:make", "mujoco", "grasping", "single", **PANDA)
+register("ludus/PandaPush-v0", ".mujoco.grasping.push:make", "mujoco", "grasping", "single", **PANDA)
+register("ludus/PandaLift-v0", ".mujoco.grasping.lift:make", "mujoco", "grasping", "single", **PANDA)
 register("ludus/Basic-v0", ".unity.games:make", "unity", "single", game="Basic")
 register("ludus/BasicGoal-v0", ".unity.games:make", "unity", "single", "choice", game="Basic", asked=True)
 register("ludus/Ball3D-v0", ".unity.games:make", "unity", "single", game="3DBall")
 register("ludus/GridWorld-v0", ".unity.games:make", "unity", "single", "choice", game="GridWorld")
+register("ludus/Household-v0", ".text.household:make", "text", "single", "choice")
+register(
+    "ludus/HouseholdTeam-v0", ".text.household:make", "text", "team", "cooperative", "choice",
+    file="household-team", steps=(2, 8),
+)  # fmt: skip
