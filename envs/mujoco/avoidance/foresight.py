@@ -1,0 +1,52 @@
+"""How scripts look ahead: of a few velocities each robot takes the one that leads near its target and close to nobody."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .geometry import length
+
+SPEED = 0.45  # of a robot at full drive, m/s
+TIMES = np.arange(1, 9)[:, None, None] * 0.12  # looked at, s
+ANGLES = np.arange(16) * np.pi / 8
+WISHES = [(0.0, 0.0), *((v * np.cos(a), v * np.sin(a)) for v in (0.5, 1.0) for a in ANGLES)]
+ROOM = 0.03  # nearer than this one does not go, m
+
+
+def choose(
+    here: np.ndarray, speed: np.ndarray, target: np.ndarray, pillars: np.ndarray, radius: float, thick: float
+) -> np.ndarray:
+    """(2, robots, n): what each robot wishes to do, as a share of its full speed.
+
+    Robots decide one after the other: each knows what those before it will do, and believes that the others go on.
+
+    here, speed, target: (2, robots, n), places m, velocities m/s, places to come to m.
+    pillars: (2, pillars, n), m; radius, thick: of a robot and of a pillar, m.
+    """
+    plans = here[:, None] + TIMES * speed[:, None]
+    chosen = np.empty_like(here)
+    others = np.arange(here.shape[1])
+    for i in others:
+        fixed = np.repeat(pillars[:, None], len(TIMES), axis=1)
+        avoid = np.concatenate([plans[:, :, others != i], fixed], axis=2)
+        hulls = np.array([2 * radius] * (len(others) - 1) + [radius + thick] * pillars.shape[1])[:, None]
+        chosen[:, i] = _best(here[:, i], target[:, i], avoid, hulls)
+        plans[:, :, i] = here[:, None, i] + SPEED * TIMES[:, 0] * chosen[:, None, i]
+    return chosen
+
+
+def _best(here: np.ndarray, target: np.ndarray, avoid: np.ndarray, hulls: np.ndarray) -> np.ndarray:
+    """(2, n): the wish of one robot at here (2, n) that costs least; avoid: (2, times, others, n), m."""
+    direct = 8 * (target - here)
+    direct /= np.maximum(length(direct), 1)
+    wishes = np.stack([direct, 0.5 * direct, *(np.array(w)[:, None] + 0 * direct for w in WISHES)])
+    cost = np.stack([_cost(wish, here, target, avoid, hulls) for wish in wishes])
+    return np.take_along_axis(wishes, cost.argmin(axis=0)[None, None], axis=0)[0]
+
+
+def _cost(wish, here, target, avoid, hulls):
+    """(n,): the way that will be left, m, and much more if it leads close to somebody, the sooner the more."""
+    mine = here[:, None] + SPEED * TIMES[:, 0] * wish[:, None]
+    gap = length(mine[:, :, None] - avoid) - hulls
+    close = (np.maximum(ROOM - gap, 0) / (0.5 + TIMES)).max(axis=(0, 1), initial=0)
+    return length(target - mine[:, 3]) + 10 * close
