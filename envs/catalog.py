@@ -33,8 +33,10 @@ PANDA = {"body": "panda"}
 register("ludus/PandaReach-v0", ".mujoco.grasping.reach:make", "mujoco", "grasping", "single", **PANDA)
 register("ludus/PandaPush-v0", ".mujoco.grasping.push:make", "mujoco", "grasping", "single", **PANDA)
 register("ludus/PandaLift-v0", ".mujoco.grasping.lift:make", "mujoco", "grasping", "single", **PANDA)
-register("ludus/Basic-v0", ".unity.games:make", "unity", "single", game="Basic")
-register("ludus/BasicGoal-v0", ".unity.games:make", "unity", "single", "choice", game="Basic", asked=True)
+register("ludus/Basic-v0", ".unity.games:make", "unity", "single", "one-start", game="Basic")
+register(
+    "ludus/BasicGoal-v0", ".unity.games:make", "unity", "single", "choice", "one-start", game="Basic", asked=True
+)
 register("ludus/Ball3D-v0", ".unity.games:make", "unity", "single", game="3DBall")
 register("ludus/GridWorld-v0", ".unity.games:make", "unity", "single", "choice", game="GridWorld")
 register("ludus/Household-v0", ".text.household:make", "text", "single", "choice")

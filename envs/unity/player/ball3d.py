@@ -128,7 +128,7 @@ class Ball3D(Game):
 
     def render(self, env=0):
         words = f"3DBall   kept {self.kept[env]}   score {KEPT * self.kept[env]:.1f}"
-        board = paint.Board((-5, -4.2), (5, 4.2), words)
+        board = paint.Board((-5.5, -6), (5.5, 3.6), words)
         corners = np.array([(-HALF, HALF, -HALF), (HALF, HALF, -HALF), (HALF, HALF, HALF), (-HALF, HALF, HALF)])
         x, y, z, w = self.cube[env]
         turn = np.array([
@@ -138,7 +138,7 @@ class Ball3D(Game):
         ])  # fmt: skip
         face = corners @ turn.T
         foot = (corners - (0, 2 * HALF, 0)) @ turn.T
-        for i, j in ((0, 1), (1, 2), (3, 0)):
+        for i, j in ((1, 2), (0, 1)):
             board.polygon([seen(p) for p in (face[i], face[j], foot[j], foot[i])], (38, 88, 160), paint.INK)
         board.polygon([seen(p) for p in face], paint.BLUE, paint.INK)
         board.disc(seen(self.ball[env]), float(self.radius[env]), paint.ORANGE)
