@@ -89,12 +89,16 @@ def _row(env: str, name: str, rates: np.ndarray, ratios: np.ndarray) -> Row:
 
 
 def bare(id: str, copies: int, threads: int = 0, name: str = "bare Batch.step") -> Runner:
-    """The engine alone: mujoco.batch.Batch, stepped as the task is, in the same states, and nothing else."""
+    """The engine alone: mujoco.batch.Batch, stepped as the task is, in the same states, and nothing else.
+
+    Where robots see by lidar, the engine casts their rays too, at every step.
+    """
     world: Any = registry.make(id, copies, nthread=threads)
     world.reset(np.arange(copies), range(copies))
     first, controls, substeps = world.sims.state.copy(), world.sims.bind("ctrl"), world.task.substeps
     low, high = world.sims.model.actuator_ctrlrange.T
     drawn = np.random.default_rng(0).uniform(low, high, (world.max_episode_steps, *controls.shape))
+    rays = world.task.rays() if getattr(world.task, "sensing", "") == "lidar" else None
 
     def prepare():
         world.sims.state[:] = first
@@ -104,6 +108,8 @@ def bare(id: str, copies: int, threads: int = 0, name: str = "bare Batch.step") 
         for control in drawn:
             controls[:] = control
             world.sims.step(nstep=substeps)
+            if rays:
+                world.task.cast(*rays)
 
     return Runner(name, copies * len(drawn), prepare, block, world.close)
 

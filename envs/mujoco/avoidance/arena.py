@@ -277,15 +277,23 @@ class Arena(Task):
 
     def scan(self) -> np.ndarray:
         """(robots, beams, n): how far it is free along each beam, from the hull on, m."""
+        hit = self.cast(*self.rays())
+        free = np.where(hit < 0, self.sight, np.minimum(np.maximum(hit - self.radius, 0), self.sight))
+        return free.reshape(-1, self.robots, self.beams).transpose(1, 2, 0)
+
+    def rays(self) -> tuple[np.ndarray, np.ndarray]:
+        """(n, robots * beams, 3) each: where the beams begin, m, and their directions."""
         n, angle = len(self.place), np.arange(self.beams) * 2 * np.pi / self.beams
         angle = angle if self.turn is None else self.turn[0][..., None] + angle
         eye, beam = np.full((n, self.robots, self.beams, 3), EYE), np.zeros((n, self.robots, self.beams, 3))
         eye[..., :2] = self.place[:, :, None]
         beam[..., 0], beam[..., 1] = np.cos(angle), np.sin(angle)
+        return eye.reshape(n, -1, 3), beam.reshape(n, -1, 3)
+
+    def cast(self, eye: np.ndarray, beam: np.ndarray) -> np.ndarray:
+        """(n, robots * beams): how far it is from a robot's middle to what a beam hits, m; -1 where it hits nothing."""
         own = np.repeat(self._bodies, self.beams)
-        hit = self.sims.ray(eye.reshape(n, -1, 3), beam.reshape(n, -1, 3), geomgroup=SOLID, bodyexclude=own)[0]
-        free = np.where(hit < 0, self.sight, np.minimum(np.maximum(hit - self.radius, 0), self.sight))
-        return free.reshape(n, self.robots, self.beams).transpose(1, 2, 0)
+        return self.sims.ray(eye, beam, geomgroup=SOLID, bodyexclude=own)[0]
 
     def reward(self):
         """0.8 for coming to the own goal, 0.2 for room around the robot, -5 for those that touch."""

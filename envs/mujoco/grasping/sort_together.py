@@ -116,7 +116,7 @@ class SortTogether(Workbench):
         """0.8 for the own part, 0.2 for the other's. The gripper's: 0.1 for coming to the cube, 0.1 for squeezing it,
         0.2 for raising it, 0.4 for coming over the bin, 0.2 in it; the pusher's: 0.2 for coming to the block, 0.8 for
         the block coming to its zone."""
-        reach, held = grasping(self.arms["gripper"], self.cube)
+        reach, held = grasping(self.arms["gripper"], self.cube + np.array([0, 0, 0.01]))  # fingers stay off the table
         up = np.where(self.over(), 1, held * np.clip((self.cube[:, 2] - self.edge / 2) / 0.09, 0, 1))
         aside = approach(dist(self.cube[:, :2], self.bin[:, :2]), 0.5, 0.08)
         cube = np.where(self.inside(), 1, 0.1 * reach + 0.1 * held + up * (0.2 + 0.4 * aside))
