@@ -17,6 +17,10 @@ register("ludus/CrossingLidar-v0", ".mujoco.avoidance.crossing:make", "mujoco", 
 register(
     "ludus/MovingObstaclesLidar-v0", ".mujoco.avoidance.moving_obstacles:make", "mujoco", "avoidance", "choice", **LIDAR
 )
+register(
+    "ludus/Formation-v0", ".mujoco.avoidance.formation:make", "mujoco", "avoidance", "team", "cooperative", "choice"
+)
+register("ludus/Convoy-v0", ".mujoco.avoidance.convoy:make", "mujoco", "avoidance", "team", "cooperative")
 register("ludus/InsertPeg-v0", ".mujoco.grasping.insert_peg:make", "mujoco", "grasping", "single", "choice")
 register("ludus/Doorway-v0", ".mujoco.avoidance.doorway:make", "mujoco", "avoidance", "team", "cooperative")
 register("ludus/PursuitEvasion-v0", ".mujoco.avoidance.pursuit_evasion:make", "mujoco", "avoidance", "competitive")
@@ -34,9 +38,7 @@ register("ludus/PandaReach-v0", ".mujoco.grasping.reach:make", "mujoco", "graspi
 register("ludus/PandaPush-v0", ".mujoco.grasping.push:make", "mujoco", "grasping", "single", **PANDA)
 register("ludus/PandaLift-v0", ".mujoco.grasping.lift:make", "mujoco", "grasping", "single", **PANDA)
 register("ludus/Basic-v0", ".unity.games:make", "unity", "single", "one-start", game="Basic")
-register(
-    "ludus/BasicGoal-v0", ".unity.games:make", "unity", "single", "choice", "one-start", game="Basic", asked=True
-)
+register("ludus/BasicGoal-v0", ".unity.games:make", "unity", "single", "choice", "one-start", game="Basic", asked=True)
 register("ludus/Ball3D-v0", ".unity.games:make", "unity", "single", game="3DBall")
 register("ludus/GridWorld-v0", ".unity.games:make", "unity", "single", "choice", game="GridWorld")
 register("ludus/Household-v0", ".text.household:make", "text", "single", "choice")
