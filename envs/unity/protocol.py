@@ -90,4 +90,9 @@ def _module(name: str, descriptor) -> None:
     setattr(importlib.import_module(PACKAGE), name, module)
 
 
+def message():
+    """A new UnityMessageProto."""
+    return importlib.import_module(f"{PACKAGE}.unity_message{SUFFIX}").UnityMessageProto()
+
+
 install()

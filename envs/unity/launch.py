@@ -1,0 +1,166 @@
+"""Starts, watches and ends players: Unity's own client, with its waits guarded and its processes accounted for."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from . import protocol  # noqa: F401  first: it makes Unity's messages importable
+
+# isort: split
+from mlagents_envs.environment import UnityEnvironment
+from mlagents_envs.exception import UnityException, UnityTimeOutException, UnityWorkerInUseException
+from mlagents_envs.rpc_communicator import RpcCommunicator
+
+SLICE = 0.2  # seconds from one look at the process to the next
+GRACE = 5  # seconds that a player has to quit before it is killed
+FAULTS = (UnityException, RuntimeError, OSError, EOFError)  # RuntimeError: observations or rewards that are NaN
+
+
+class PlayerError(RuntimeError):
+    """A player that cannot be used; says which, what happened, and what its log ends with."""
+
+
+class Guarded(RpcCommunicator):
+    """Unity's communicator that notices a dead player at once, and waits for no message without a deadline."""
+
+    def poll_for_timeout(self, poll_callback=None):
+        deadline = time.monotonic() + self.timeout_wait
+        while not self.unity_to_external.parent_conn.poll(SLICE):
+            if poll_callback:
+                poll_callback()
+            if time.monotonic() > deadline:
+                raise UnityTimeOutException(f"no answer within {self.timeout_wait} s")
+
+    def initialize(self, inputs, poll_callback=None):
+        self.poll_for_timeout(poll_callback)
+        connection = self.unity_to_external.parent_conn
+        output = connection.recv().unity_output
+        message = protocol.message()
+        message.header.status = 200
+        message.unity_input.CopyFrom(inputs)
+        connection.send(message)
+        self.poll_for_timeout(poll_callback)  # Unity's own waits here for ever
+        connection.recv()
+        return output
+
+
+class Client(UnityEnvironment):
+    """Unity's client, whose player is gone when close returns, however it fared."""
+
+    _communicator: Any = None
+    _process: Any = None
+    logs: tempfile.TemporaryDirectory
+
+    @staticmethod
+    def _get_communicator(worker_id, base_port, timeout_wait):
+        return Guarded(worker_id, base_port, timeout_wait)
+
+    def _close(self, timeout: int | None = None) -> None:
+        process = self._process
+        if self._communicator is not None:
+            with contextlib.suppress(OSError):  # the pipe of a server that ended in mid-exchange
+                super()._close(GRACE if timeout is None else timeout)
+        if process is not None:
+            end(process)
+        self.logs.cleanup()
+        atexit.unregister(self._close)
+
+
+def end(process: subprocess.Popen) -> None:
+    """Kill what is left of a player and of what it started; it leads a session of its own."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(GRACE)
+
+
+def start(
+    player: str | None,
+    arguments: Sequence[str] = (),
+    side_channels: Sequence[Any] = (),
+    port: int | None = None,
+    timeout: int = 60,
+    attempts: int = 3,
+    **settings: Any,
+) -> Client:
+    """A connected client of a new player; None waits for the Unity editor, at its port 5004.
+
+    port: None takes a free one. settings: what UnityEnvironment takes besides (seed, no_graphics, num_areas …).
+    Raises PlayerError where the player is not found, does not connect within timeout seconds, quits, or speaks
+    another version of the protocol, and where the port is in use.
+    """
+    if player is not None and not Path(player).exists() and not list(Path(player).parent.glob(Path(player).name + ".*")):
+        raise PlayerError(f"no Unity player at {player!r}: give the path of a build, or of ludus-player")
+    for attempt in range(attempts):
+        try:
+            return _connect(player, list(arguments), list(side_channels), port, timeout, settings)
+        except UnityWorkerInUseException as error:
+            if port is not None or player is None or attempt == attempts - 1:
+                raise PlayerError(f"port {port or 5004} is in use: choose another, or none for a free one") from error
+    raise AssertionError("unreachable")
+
+
+def _connect(player, arguments, side_channels, port, timeout, settings) -> Client:
+    client = Client.__new__(Client)  # its constructor may fail after it has started a process
+    client.logs = tempfile.TemporaryDirectory(prefix="ludus-player-")
+    with _free_port() as free:
+        try:
+            client.__init__(
+                file_name=player,
+                base_port=(port or free) if player is not None else port,
+                timeout_wait=timeout,
+                additional_args=arguments,
+                side_channels=side_channels,
+                log_folder=client.logs.name,
+                **settings,
+            )
+        except UnityWorkerInUseException:
+            client._close(0)
+            raise
+        except FAULTS as error:
+            said = report(player, arguments, error, client)
+            client._close(0)
+            raise PlayerError(said) from error
+        except BaseException:
+            client._close(0)
+            raise
+    return client
+
+
+@contextlib.contextmanager
+def _free_port():
+    """A port that nobody is given as long as this lasts; Unity's server may listen there all the same."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as holder:
+        holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        holder.bind(("localhost", 0))
+        yield holder.getsockname()[1]
+
+
+def report(player: str | None, arguments: Sequence[str], error: BaseException, client: Client) -> str:
+    """What went wrong with a player, in one line, with the last lines of its log."""
+    name = " ".join([str(player or "the Unity editor"), *arguments])
+    lines = [line for log in Path(client.logs.name).glob("*") for line in log.read_text("utf-8", "replace").splitlines()[-3:]]
+    said = f"; its log ends: {' / '.join(lines)}" if lines else ""
+    return f"player {name}: {' '.join(str(error).split())}{said}"
+
+
+def bundled() -> str:
+    """The path of ludus-player. Raises PlayerError where it was not installed."""
+    beside = Path(sys.executable).with_name("ludus-player")
+    found = str(beside) if beside.exists() else shutil.which("ludus-player")
+    if found is None:
+        raise PlayerError("ludus-player is not installed beside this Python: pip install ludus")
+    return found

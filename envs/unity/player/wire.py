@@ -1,0 +1,245 @@
+"""The bundled player's end of Unity's wire: a Game told and moved through the communicator's messages (API 1.5.0)."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import grpc
+import numpy as np
+from PIL import Image
+
+from .. import channels, protocol  # noqa: F401  protocol first: it makes Unity's messages importable
+from ..spec import Behaviour
+from .game import Game
+
+# isort: split
+from mlagents_envs.communicator_objects import agent_info_pb2, observation_pb2, unity_message_pb2
+
+VERSION, PACKAGE = "1.5.0", "2.0.1"
+METHOD = "/communicator_objects.UnityToExternalProto/Exchange"
+OK, RESET, QUIT = 200, 1, 2
+CAPABILITIES = (
+    "baseRLCapabilities", "concatenatedPngObservations", "compressedChannelMapping", "hybridActions",
+    "trainingAnalytics", "variableLengthObservation", "multiAgentGroups",
+)  # fmt: skip
+NEITHER, TRANSLATION, VARIABLE = 1, 2, 4  # DimensionProperty
+PROPERTIES = {1: [NEITHER], 2: [VARIABLE, NEITHER], 3: [TRANSLATION, TRANSLATION, NEITHER]}
+
+Message: Any = unity_message_pb2.UnityMessageProto  # type: ignore[attr-defined]
+AgentInfo: Any = agent_info_pb2.AgentInfoProto  # type: ignore[attr-defined]
+Observation: Any = observation_pb2.ObservationProto  # type: ignore[attr-defined]
+
+
+class Communicator:
+    """The player is the client: every answer of Python's comes in reply to what the player reports."""
+
+    def __init__(self, port: int, timeout: float):
+        self.timeout = timeout
+        no_limit = [(f"grpc.max_{way}_message_length", -1) for way in ("send", "receive")]
+        self.channel = grpc.insecure_channel(f"localhost:{port}", options=no_limit)
+        self._exchange = self.channel.unary_unary(
+            METHOD, request_serializer=Message.SerializeToString, response_deserializer=Message.FromString
+        )
+
+    def exchange(self, message, timeout: float | None = None):
+        """Python's answer; None when it is time to quit. Raises grpc.RpcError where Python is gone."""
+        message.header.status = OK
+        answer = self._exchange(message, timeout=timeout)
+        told_to_quit = answer.unity_input.rl_input.command == QUIT and answer.unity_input.HasField("rl_input")
+        return None if answer.header.status != OK or told_to_quit else answer.unity_input
+
+    def shake_hands(self, name: str):
+        """Tell who plays, and hear seed and number of areas: UnityRLInitializationInputProto."""
+        hello = Message()
+        mine = hello.unity_output.rl_initialization_output
+        mine.name, mine.communication_version, mine.package_version = name, VERSION, PACKAGE
+        for capability in CAPABILITIES:
+            setattr(mine.capabilities, capability, True)
+        grpc.channel_ready_future(self.channel).result(timeout=self.timeout)
+        heard = self.exchange(hello, self.timeout)
+        if heard is None:
+            raise ConnectionError("Python ended the connection at once")
+        theirs = heard.rl_initialization_input
+        if theirs.communication_version.split(".")[0] != VERSION.split(".")[0]:
+            raise ConnectionError(f"Python speaks API {theirs.communication_version}, this player {VERSION}")
+        return theirs
+
+
+class Player:
+    """Plays a game as a Unity build does: areas restart by themselves, unless our channel took that over."""
+
+    def __init__(self, game: Game, seed: int):
+        self.game, self.seed = game, seed
+        self.control = False
+        self.draw = np.random.default_rng(abs(seed))
+        self.ids = np.arange(1, game.num_envs * len(game.agents) + 1).reshape(game.num_envs, -1)
+        self.told: set[str] = set()  # the behaviours that Python knows
+        self.asked: list[tuple[str, int, int]] = []  # who waits for an action: brain, area, agent
+        self.started = False
+        self.outbox: list[bytes] = []
+        self.want_state = False
+        self.announced = False
+
+    def answer(self, heard) -> Any:
+        """The next report, after what Python said."""
+        words, arrays = self._read(heard.side_channel)
+        if heard.command == RESET or not self.started:
+            self._reset(words, arrays)
+            return self._report(self.game.gone, None)
+        before = self.game.gone.copy()
+        resting = self.game.over
+        result = self.game.step(self._actions(heard.agent_actions))
+        ended = ~before & ~resting[:, None] & (self.game.gone | self.game.cut[:, None])
+        terminal = self._infos(np.argwhere(ended), done=True)
+        if result.done.any() and not self.control:
+            self._restart(np.flatnonzero(result.done))
+        return self._report(self.game.gone, terminal)
+
+    def _read(self, data: bytes) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+        words: dict[str, Any] = {}
+        arrays: dict[str, np.ndarray] = {}
+        for channel, payload in channels.messages(data):
+            if channel == channels.PARAMETERS:
+                name, value = channels.parameter(payload, self.draw)
+                if name in self.game.defaults:  # a scene reads the parameters it knows and leaves the others
+                    self.game.set_parameter(name, value)
+            elif channel == channels.CONTROL:
+                said, sent = channels.unpack(payload)
+                words |= said
+                arrays |= sent
+        self.control |= words.get("control", False)
+        self.want_state = words.get("send", False)
+        self.game.max_episode_steps = words.get("limit", self.game.max_episode_steps)
+        return words, arrays
+
+    def _reset(self, words: Mapping[str, Any], arrays: dict[str, np.ndarray]) -> None:
+        count = self.game.num_envs
+        if arrays:
+            self.game.restore(arrays)
+        elif "reset" in words:
+            if words["reset"]:
+                self.game.reset(np.array(words["reset"]), words.get("seeds"))
+        else:
+            seeds = None if self.started else [self.seed + i for i in range(count)]
+            self.game.reset(np.arange(count), seeds)
+        self.started = True
+
+    def _restart(self, areas: np.ndarray) -> None:
+        """Begin anew where all is over; who had left comes back as a new agent."""
+        left = self.game.gone[areas] & ~self.game.gone[areas].all(axis=1, keepdims=True)
+        for won in self.game.won[areas]:
+            self.outbox.append(channels.statistic("Environment/Success", float(won)))
+        fresh = self.ids[areas]
+        fresh[left] = self.ids.max() + 1 + np.arange(left.sum())
+        self.ids[areas] = fresh
+        self.game.reset(areas)
+
+    def _actions(self, given) -> dict[str, np.ndarray]:
+        """agent -> (areas, width): what was said to those who asked, and idleness for the others."""
+        game, chosen = self.game, {}
+        for agent in game.agents:
+            space = game.action_spaces[agent]
+            chosen[agent] = np.zeros((game.num_envs, *(space.shape or ())), space.dtype)
+        turn: dict[str, int] = {}
+        for brain, area, k in self.asked:
+            at = turn.get(brain, 0)
+            turn[brain] = at + 1
+            if brain in given and at < len(given[brain].value):
+                agent = game.agents[k]
+                chosen[agent][area] = _action(game.behaviour_of[agent], given[brain].value[at])
+        return chosen
+
+    def _report(self, gone: np.ndarray, terminal: dict[str, list] | None) -> Any:
+        message = Message()
+        output = message.unity_output
+        asking = np.argwhere(~gone & ~self.game.over[:, None])
+        decisions = self._infos(asking, done=False)
+        for infos in (terminal or {}), decisions:
+            for brain, values in infos.items():
+                output.rl_output.agentInfos[brain].value.extend(values)
+        brains = [b.brain for b in self.game.behaviour_of.values()]
+        self.asked = [(brains[k], int(area), int(k)) for area, k in asking]
+        for behaviour in self.game.behaviour_of.values():
+            if behaviour.brain in output.rl_output.agentInfos and behaviour.brain not in self.told:
+                self.told.add(behaviour.brain)
+                _describe(output.rl_initialization_output.brain_parameters.add(), behaviour)
+        if self.control:
+            self.outbox.append(channels.message(channels.CONTROL, self._account()))
+        output.rl_output.side_channel = b"".join(self.outbox)
+        self.outbox = []
+        return message
+
+    def _account(self) -> bytes:
+        """What our channel says at every step, and the state where it is wanted."""
+        game = self.game
+        ids = {int(self.ids[area, k]): [area, a] for area in range(game.num_envs) for k, a in enumerate(game.agents)}
+        words = {"areas": game.num_envs, "success": game.won.tolist(), "goal": game.aim.tolist()}
+        if not self.announced:
+            words["agents"], self.announced = ids, True
+        return channels.pack(words, game.state() if self.want_state else None)
+
+    def _infos(self, who: np.ndarray, done: bool) -> dict[str, list]:
+        """brain -> what agents (area, agent) report."""
+        game = self.game
+        masks = None if done else game.masks()
+        infos: dict[str, list] = {}
+        for area, k in who.tolist():
+            agent = game.agents[k]
+            behaviour = game.behaviour_of[agent]
+            cut = bool(done and game.cut[area] and not game.gone[area, k])
+            info = AgentInfo(id=int(self.ids[area, k]), done=done, max_step_reached=cut)
+            if game.earned:
+                fresh = not done and game.steps[area] == 0
+                info.reward = 0.0 if fresh else float(game.earned[agent][area])
+                info.group_reward = 0.0 if fresh else float(game.shared[agent][area])
+            if behaviour.grouped:
+                group = next(i for i, members in enumerate(game.groups.values()) if agent in members)
+                info.group_id = 1 + area * len(game.groups) + group
+            if masks is not None and behaviour.branches:
+                info.action_mask.extend((~masks[agent][area]).tolist())
+            info.observations.extend(_observations(behaviour, {n: p[area] for n, p in game.sensed[agent].items()}))
+            infos.setdefault(behaviour.brain, []).append(info)
+        return infos
+
+
+def _action(behaviour: Behaviour, given) -> np.ndarray:
+    """An AgentActionProto as one row of the behaviour's action space."""
+    discrete = np.array(given.discrete_actions, np.int64)
+    if not behaviour.continuous:
+        return discrete
+    sizes = np.array(behaviour.branches, np.float32)
+    middles = (2 * discrete + 1) / sizes - 1 if len(sizes) else discrete
+    return np.concatenate([np.array(given.continuous_actions, np.float32), middles])
+
+
+def _observations(behaviour: Behaviour, sensed: Mapping[str, np.ndarray]) -> Iterable[Any]:
+    for sensor in behaviour.sensors:
+        value = sensed[sensor.name]
+        seen = Observation(
+            shape=sensor.shape,
+            name=sensor.name,
+            observation_type=int(sensor.goal),
+            dimension_properties=PROPERTIES[len(sensor.shape)],
+        )
+        if sensor.picture:
+            seen.compression_type = 1
+            seen.compressed_data = _png(value)
+        else:
+            seen.float_data.data.extend(value.ravel().tolist())
+        yield seen
+
+
+def _png(picture: np.ndarray) -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(picture).save(file, "PNG", compress_level=1)
+    return file.getvalue()
+
+
+def _describe(parameters, behaviour: Behaviour) -> None:
+    """Fill in BrainParametersProto."""
+    parameters.brain_name, parameters.is_training = behaviour.brain, True
+    spec = parameters.action_spec
+    spec.num_continuous_actions, spec.num_discrete_actions = behaviour.continuous, len(behaviour.branches)
+    spec.discrete_branch_sizes.extend(behaviour.branches)
