@@ -40,8 +40,8 @@ class Stack(Cubes):
         return self.on(cubes) & self.free(self._pair(cubes)[0])
 
     def reward(self):
-        """0.15 for coming to the upper cube, 0.15 for squeezing it, 0.1 for raising it by its height, 0.2 for bringing
-        it over the other, 0.2 for setting it down; instead of all that 0.8 on the other, 0.1 more as the fingers let
+        """0.1 for coming to the upper cube, 0.15 for squeezing it, 0.1 for raising it by its height, 0.15 for bringing
+        it over the other, 0.1 for setting it down; instead of all that 0.6 on the other, 0.15 more as the fingers let
         go, and 1 once it stands there still and free."""
         return {"arm": self.aimed([self._paid(dict(goal.arguments)["cubes"]) for goal in self.goals])}
 
@@ -50,9 +50,9 @@ class Stack(Cubes):
         reach, held = grasping(self.arm, self.thing(upper) + np.array([0, 0, 0.01]))  # fingers stay off the table
         aside = dist(self.thing(upper)[:, :2], self.thing(lower)[:, :2])
         up = np.clip(self.raised(upper) / EDGE, 0, 1)
-        way = 0.1 + 0.2 * approach(aside, 0.4, 0.06) + 0.2 * approach(self.off(cubes), 0.4, 0.04)
-        done = 0.8 + 0.1 * loose(self.arm) + 0.1 * self.free(upper)
-        return np.where(self.on(cubes), done, 0.15 * reach + held * (0.15 + up * way))
+        way = 0.1 + 0.15 * approach(aside, 0.4, 0.06) + 0.1 * approach(self.off(cubes), 0.4, 0.04)
+        done = 0.6 + 0.15 * loose(self.arm) + 0.25 * self.free(upper)
+        return np.where(self.on(cubes), done, 0.1 * reach + held * (0.15 + up * way))
 
     def scripted(self):
         return {"arm": self.aimed([self._build(dict(goal.arguments)["cubes"]) for goal in self.goals])}
