@@ -46,3 +46,4 @@ register(
     "ludus/HouseholdTeam-v0", ".text.household:make", "text", "team", "cooperative", "choice",
     file="household-team", steps=(2, 8),
 )  # fmt: skip
+register("ludus/Unity-v0", ".unity.world:make", "unity", "needs-build")

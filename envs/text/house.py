@@ -8,12 +8,12 @@ import numpy as np
 
 from .. import registry
 from ..core import Arrays
-from ..instructions import Instruction
 from ..streams import Draws
 from . import layout
 from .lexicon import Lexicon
-from .world import TextWorld, one_hot
+from .world import ALL, Rows, TextWorld, one_hot
 
+AJAR, MADE = 0.3, 0.15  # chances that a door stands open, that a thing has a state already
 SECTIONS = ("agents", "rooms", "furniture", "things", "states", "quests", "words")
 
 
@@ -21,7 +21,7 @@ class House(TextWorld):
     """data: the sections of assets/text/household.yaml. num_envs homes, each laid out anew for every episode.
 
     Spots are where a thing can be: the floors of the rooms, then the furniture, then the agents' hands.
-    A hand holds one thing. Agents know where the furniture stands; of things they know what they saw last.
+    A hand holds one thing. Agents know the plan and where the furniture stands; of things they know what they saw last.
     """
 
     def __init__(self, num_envs: int, data: dict[str, Any], steps: int | tuple[int, int] = (1, 3), **settings: Any):
@@ -33,8 +33,13 @@ class House(TextWorld):
         self.things, self.states = list(data["things"]), list(data["states"])
         self.opens = np.array([bool(data["furniture"][f].get("opens")) for f in self.furniture])
         self.enters = np.array([[room in may for room in self.rooms] for may in data["agents"].values()])
-        self.stands = np.array([[r in data["furniture"][f]["rooms"] for r in self.rooms] for f in self.furniture])
-        self.becomes = np.array([[s in (data["things"][t] or {}).get("states", ()) for t in self.things] for s in self.states])
+        self.passable = (self.enters[:, :, None] & self.enters[:, None, :]).any(axis=0)
+        self.lives = layout.Choices(self.enters)
+        stands = [[r in data["furniture"][f]["rooms"] for r in self.rooms] for f in self.furniture]
+        self.stands = layout.Choices(np.array(stands))
+        self.becomes = np.array(
+            [[s in (data["things"][t] or {}).get("states", ()) for t in self.things] for s in self.states]
+        )
         self.device = np.array([self._place(self.furniture, data["states"][s]["at"], "furniture") for s in self.states])
         undone = [data["states"][s].get("undoes") for s in self.states]
         self.undone = np.array([self.states.index(u) if u else -1 for u in undone])
@@ -74,13 +79,13 @@ class House(TextWorld):
     def make(self) -> None:
         rooms, places, things, count = len(self.rooms), len(self.furniture), len(self.things), len(self.agents)
         self.link = self.row("link", (rooms, rooms), bool)
-        self.far = self.row("far", (rooms, rooms), np.int16)  # commands from room to room
-        self.stood = self.row("stood", (places,), np.int16)  # the furniture's rooms
+        self.far = self.row("far", (rooms, rooms), np.int64)  # commands from room to room
+        self.stood = self.row("stood", (places,), np.int64)  # the furniture's rooms
         self.open = self.row("open", (places,), bool, True)
-        self.room = self.row("room", (count,), np.int16)
-        self.at = self.row("at", (things,), np.int16)  # spots
+        self.room = self.row("room", (count,), np.int64)
+        self.at = self.row("at", (things,), np.int64)  # spots
         self.made = self.row("made", (things, len(self.states)), bool)
-        self.known_at = self.row("known_at", (count, things), np.int16, -1)
+        self.known_at = self.row("known_at", (count, things), np.int64, -1)
         self.known_made = self.row("known_made", (count, things, len(self.states)), bool)
         self.known_open = self.row("known_open", (count, places), bool)
         self.doors = np.flatnonzero(self.opens)
@@ -89,60 +94,61 @@ class House(TextWorld):
             setattr(self, f"can_{verb}", lambda k, s=s: self._can_make(k, s))
             setattr(self, f"do_{verb}", lambda k, rows, places, s=s: self._make(rows, places, s))
 
-    def spot_rooms(self) -> np.ndarray:
-        """(num_envs, spots): the room of every spot."""
-        floors = np.broadcast_to(np.arange(len(self.rooms), dtype=np.int16), (self.num_envs, len(self.rooms)))
-        return np.concatenate([floors, self.stood, self.room], axis=1)
+    def spot_rooms(self, rows: Rows = ALL) -> np.ndarray:
+        """(m, spots): the room of every spot in copies rows."""
+        stood, room = self.stood[rows], self.room[rows]
+        floors = np.broadcast_to(np.arange(len(self.rooms), dtype=np.int64), (len(room), len(self.rooms)))
+        return np.concatenate([floors, stood, room], axis=1)
 
-    def shut(self) -> np.ndarray:
-        """(num_envs, spots) bool: spots that nobody can look into."""
-        shut = np.zeros((self.num_envs, self.spots), bool)
-        shut[:, len(self.rooms) : len(self.rooms) + len(self.furniture)] = ~self.open
-        return shut
+    def in_sight(self, k: int, rows: Rows = ALL) -> np.ndarray:
+        """(m, spots) bool: in agent k's room, and not inside anything closed."""
+        seen = self.spot_rooms(rows) == self.room[rows, k][:, None]
+        seen[:, len(self.rooms) : self.hands[0]] &= self.open[rows]
+        return seen
 
-    def holding(self, k: int) -> np.ndarray:
-        """(num_envs, things) bool."""
-        return self.at == self.hands[k]
+    def sees(self, k: int, rows: Rows = ALL) -> np.ndarray:
+        """(m, things) bool: the things in sight."""
+        return np.take_along_axis(self.in_sight(k, rows), self.at[rows], axis=1)
 
-    def here(self, k: int) -> np.ndarray:
-        """(num_envs, furniture) bool: what stands in agent k's room."""
-        return self.stood == self.room[:, k, None]
+    def holding(self, k: int, rows: Rows = ALL) -> np.ndarray:
+        """(m, things) bool."""
+        return self.at[rows] == self.hands[k]
 
-    def sees(self, k: int) -> np.ndarray:
-        """(num_envs, things) bool: in agent k's room, and not in anything closed."""
-        seen = (self.spot_rooms() == self.room[:, k, None]) & ~self.shut()
-        return np.take_along_axis(seen, self.at.astype(np.intp), axis=1)
+    def here(self, k: int, rows: Rows = ALL) -> np.ndarray:
+        """(m, furniture) bool: what stands in agent k's room."""
+        return self.stood[rows] == self.room[rows, k][:, None]
 
-    def notice(self) -> None:
+    def notice(self, rows: Rows) -> None:
+        at, made, open_ = self.at[rows], self.made[rows], self.open[rows]
         for k in range(len(self.agents)):
-            seen = self.sees(k)
-            believed = self.known_at[:, k]
-            look = (self.spot_rooms() == self.room[:, k, None]) & ~self.shut()
-            gone = (believed >= 0) & ~seen & np.take_along_axis(look, np.maximum(believed, 0).astype(np.intp), axis=1)
-            self.known_at[:, k] = np.where(seen, self.at, np.where(gone, -1, believed))
-            self.known_made[:, k] = np.where(seen[:, :, None], self.made, self.known_made[:, k])
-            self.known_open[:, k] = np.where(self.here(k), self.open, self.known_open[:, k])
+            look = self.in_sight(k, rows)
+            seen, believed = np.take_along_axis(look, at, axis=1), self.known_at[rows, k]
+            gone = (believed >= 0) & np.take_along_axis(look, np.maximum(believed, 0), axis=1)
+            self.known_at[rows, k] = np.where(seen, at, np.where(gone, -1, believed))
+            self.known_made[rows, k] = np.where(seen[:, :, None], made, self.known_made[rows, k])
+            self.known_open[rows, k] = np.where(self.here(k, rows), open_, self.known_open[rows, k])
 
     def present(self) -> np.ndarray:
         return self.room[:, :, None] == self.room[:, None, :]
 
-    def encode(self, k: int) -> list[np.ndarray]:
-        others = [self.room[:, j] == self.room[:, k] for j in range(len(self.agents)) if j != k]
+    def encode(self, k: int, rows: Rows) -> list[np.ndarray]:
+        room = self.room[rows]
         return [
-            one_hot(self.room[:, k], len(self.rooms)),
-            self.exits(k),
-            one_hot(self.stood, len(self.rooms)),
-            self.known_open[:, k, self.doors],
-            one_hot(self.known_at[:, k], self.spots),
-            self.known_made[:, k],
-            *others,
+            one_hot(room[:, k], len(self.rooms)),
+            self.exits(k, rows),
+            self.link[rows],
+            one_hot(self.stood[rows], len(self.rooms)),
+            self.known_open[rows, k][:, self.doors],
+            one_hot(self.known_at[rows, k], self.spots),
+            self.known_made[rows, k],
+            *[room[:, j] == room[:, k] for j in range(len(self.agents)) if j != k],
         ]
 
     # Rules
 
-    def exits(self, k: int) -> np.ndarray:
-        """(num_envs, rooms) bool: where agent k can go in one command."""
-        return self.link[self.every, self.room[:, k]] & self.enters[k]
+    def exits(self, k: int, rows: Rows = ALL) -> np.ndarray:
+        """(m, rooms) bool: where agent k can go in one command."""
+        return self.link[self.every[rows], self.room[rows, k]] & self.enters[k]
 
     def can_go(self, k: int) -> np.ndarray:
         return self.exits(k)
@@ -194,19 +200,22 @@ class House(TextWorld):
     # A new home
 
     def furnish(self, ids: np.ndarray, draw: Draws) -> None:
-        """Rooms, furniture and things of copies ids, all by chance; nothing made, all doors closed."""
-        passable = (self.enters[:, :, None] & self.enters[:, None, :]).any(axis=0)
-        self.link[ids] = layout.tree(passable, draw)
+        """Rooms, furniture and things of copies ids, all by chance; what has to be, is not yet."""
+        rooms, places, things, states = len(self.rooms), len(self.furniture), len(self.things), len(self.states)
+        shapes = (rooms - 1,), (rooms, rooms), (places,), (places,), (things,), (things, states), (len(self.agents),)
+        order, chance, stood, ajar, at, made, room = layout.drawn(draw, *shapes)
+        self.link[ids] = layout.tree(self.passable, order, chance)
         self.far[ids] = layout.distances(self.link[ids])
-        self.stood[ids] = layout.pick(np.broadcast_to(self.stands, (len(ids), *self.stands.shape)), draw)
-        self.open[ids] = ~self.opens | (draw.random(len(self.furniture)) < 0.3)
-        self.at[ids] = draw.integers(len(self.rooms) + len(self.furniture), len(self.things))
-        self.made[ids] = (draw.random(len(self.things), len(self.states)) < 0.15) & self.becomes.T
+        self.stood[ids] = self.stands.pick(stood)
+        self.open[ids] = ~self.opens | (ajar < AJAR)
+        self.at[ids] = (at * (rooms + places)).astype(np.int64)
+        begun = (made < MADE) & self.becomes.T
         for s, undone in enumerate(self.undone):
             if undone >= 0:
-                self.made[ids, :, undone] &= ~self.made[ids, :, s]
+                begun[:, :, undone] &= ~begun[:, :, s]
+        self.made[ids] = begun
         self.known_at[ids], self.known_made[ids], self.known_open[ids] = -1, False, False
-        self.room[ids] = layout.pick(np.broadcast_to(self.enters, (len(ids), *self.enters.shape)), draw)
+        self.room[ids] = self.lives.pick(room)
 
     # Words
 
@@ -242,7 +251,11 @@ class House(TextWorld):
 
     def _called(self, env: int, t: int) -> str:
         """A thing and what was made of it."""
-        made = [self.lexicon.word(s, self.language) for s, is_so in zip(self.states, self.made[env, t], strict=True) if is_so]
+        made = [
+            self.lexicon.word(s, self.language)
+            for s, is_so in zip(self.states, self.made[env, t], strict=True)
+            if is_so
+        ]
         return ("" if self.language == "zh" else " ").join([*made, self.lexicon.word(self.things[t], self.language)])
 
     def _spot(self, spot: int) -> str:
@@ -264,6 +277,3 @@ class House(TextWorld):
 
     def plan(self) -> Arrays:
         raise NotImplementedError
-
-    def told(self, k: int) -> list[Instruction]:
-        return []

@@ -1,4 +1,4 @@
-"""A home, and quests in it: fetch, open, put, clean, heat, cool and slice, for one agent or two with rooms of their own."""
+"""A home, and quests in it: fetch, open, put, clean, heat, cool, slice; alone, or as two with rooms of their own."""
 
 from __future__ import annotations
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from ..streams import Draws
@@ -15,23 +17,37 @@ def span(steps: int | tuple[int, int] | list[int]) -> tuple[int, int]:
     return int(pair[0]), int(pair[1])
 
 
-def pick(may: np.ndarray, draw: Draws) -> np.ndarray:
-    """(n, ...) int64: for each row of may (n, ..., choices) bool one of the choices that it allows."""
-    return np.argmax(np.where(may, draw.random(*may.shape[1:]), -1.0), axis=-1)
+def drawn(draw: Draws, *shapes: tuple[int, ...]) -> list[np.ndarray]:
+    """Uniform numbers in [0, 1), an array (n, *shape) for each shape, all of one draw: few large draws are cheap."""
+    ends = np.cumsum([math.prod(shape) for shape in shapes]).tolist()
+    flat = draw.random(ends[-1])
+    starts = [0, *ends[:-1]]
+    return [flat[:, i:j].reshape(-1, *shape) for i, j, shape in zip(starts, ends, shapes, strict=True)]
 
 
-def tree(passable: np.ndarray, draw: Draws) -> np.ndarray:
+class Choices:
+    """may (rows, choices) bool: what each row may be; pick(chance (..., rows)) -> (..., rows) one of them each."""
+
+    def __init__(self, may: np.ndarray):
+        self.count = may.sum(axis=1)
+        self.table = np.argsort(~may, axis=1, kind="stable")
+
+    def pick(self, chance: np.ndarray) -> np.ndarray:
+        return self.table[np.arange(len(self.table)), (chance * self.count).astype(np.int64)]
+
+
+def tree(passable: np.ndarray, order: np.ndarray, chance: np.ndarray) -> np.ndarray:
     """(n, rooms, rooms) bool, symmetric: a random tree, grown from room 0 along passable (rooms, rooms) bool.
 
+    order (n, rooms - 1), chance (n, rooms, rooms): uniform numbers, for when each room joins and whom it joins.
     Every room must be passable from room 0, so that there always is a room to join the next to.
     """
-    rooms, n = len(passable), len(draw)
-    order = np.concatenate([np.zeros((n, 1), np.int64), 1 + draw.permutation(rooms - 1)], axis=1)
-    chance, link, rows = draw.random(rooms, rooms), np.zeros((n, rooms, rooms), bool), np.arange(n)
+    rooms, n = len(passable), len(order)
+    joins = 1 + np.argsort(order, axis=1, kind="stable")
+    link, rows = np.zeros((n, rooms, rooms), bool), np.arange(n)
     inside = np.zeros((n, rooms), bool)
     inside[:, 0] = True
-    for i in range(1, rooms):
-        room = order[:, i]
+    for i, room in enumerate(joins.T):
         parent = np.argmax(np.where(inside & passable[room], chance[:, i], -1.0), axis=1)
         link[rows, room, parent] = link[rows, parent, room] = inside[rows, room] = True
     return link

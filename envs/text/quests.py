@@ -19,9 +19,11 @@ from ..instructions import Skill
 from ..streams import Draws
 from . import layout
 from .house import House
+from .world import Rows
 
 LONGEST = 16  # commands that count as nothing done yet
-CANDIDATES = 96  # goals and starting rooms tried for a new episode
+SLOTS = {"open": ("place",), "put": ("thing", "place"), "serve": ("thing", "state", "place")}  # others: a thing
+CANDIDATES = 48  # goals and starting rooms tried for a new episode
 
 
 class Quest(NamedTuple):
@@ -54,7 +56,9 @@ class QuestHouse(House):
         """A quest entry's skill, with each choice of nouns that makes sense."""
         makes = {data["states"][s]["verb"]: s for s in data["states"]}
         skill, furniture = entry["skill"], data["furniture"]
-        slots = {"open": ("place",), "put": ("thing", "place"), "serve": ("thing", "state", "place")}.get(skill, ("thing",))
+        slots = {"open": ("place",), "put": ("thing", "place"), "serve": ("thing", "state", "place")}.get(
+            skill, ("thing",)
+        )
         every = {"thing": data["things"], "place": furniture, "state": data["states"]}
         for nouns in itertools.product(*(entry.get(slot, list(every[slot])) for slot in slots)):
             quest = dict(zip(slots, nouns, strict=True))
@@ -87,14 +91,15 @@ class QuestHouse(House):
         self.furnish(ids, draw)
         n = len(ids)
         low, high = self.lengths
-        wanted = low + (draw.random() * (high - low + 1)).astype(np.int64)
-        goals = np.searchsorted(self.chances, draw.random(CANDIDATES), side="right")
+        count = len(self.agents)
+        length, about, room = layout.drawn(draw, (1,), (CANDIDATES,), (CANDIDATES, count))
+        wanted = low + (length * (high - low + 1)).astype(np.int64)
+        goals = np.searchsorted(self.chances, about, side="right")
         if self.fixed is not None:
             goals[:] = self.fixed
-        may = np.broadcast_to(self.enters, (n, CANDIDATES, *self.enters.shape))
-        rooms = layout.pick(may, draw).reshape(n * CANDIDATES, -1)
+        rooms = self.lives.pick(room).reshape(n * CANDIDATES, count)
         left = self.left(self.quests.of(goals.ravel()), np.repeat(ids, CANDIDATES), rooms).reshape(n, CANDIDATES)
-        miss = np.abs(left - wanted[:, None]) + 100 * (left == 0) + 10 * ((left < low) | (left > high))
+        miss = np.abs(left - wanted) + 100 * (left == 0) + 10 * ((left < low) | (left > high))
         best, rows = np.argmin(miss, axis=1), np.arange(n)
         self.aim[ids] = goals[rows, best]
         self.room[ids] = rooms.reshape(n, CANDIDATES, -1)[rows, best]
@@ -177,8 +182,8 @@ class QuestHouse(House):
         far = np.stack([self.far[rows, rooms[:, k], room] for k in range(len(self.agents))], axis=1)
         return np.argmin(np.where(self.enters[:, room].T, far, 99), axis=1)
 
-    def advance(self) -> np.ndarray:
-        left = self.left(self.quests.of(self.aim), self.every, self.room)
+    def advance(self, rows: Rows) -> np.ndarray:
+        left = self.left(self.quests.of(self.aim[rows]), self.every[rows], self.room[rows])
         return 1 - np.minimum(left, LONGEST) / LONGEST
 
     # The plan
@@ -224,9 +229,6 @@ class QuestHouse(House):
         start = np.array([self.table.starts[v] for v in verbs])
         return start[quest.state] + which[quest.state, quest.thing]
 
-    def told(self, k: int):
-        return []
-
 
 def one_hot_hand(spot: np.ndarray, hands: np.ndarray) -> np.ndarray:
     """(m, agents) bool: whose hand the spot is."""
@@ -246,7 +248,7 @@ def skills_of(data: Mapping, quests: Iterable[tuple[str, Mapping[str, str]]]) ->
 
 def _skill(verb: str, slots: Mapping[str, tuple[str, ...]], lexicon) -> Skill:
     said = lexicon.verbs[verb]
-    chinese = {noun: lexicon.word(noun, "zh") for nouns in slots.values() for noun in nouns}
+    names = {noun: lexicon.word(noun, "zh") for nouns in slots.values() for noun in nouns}
 
     def quest(world: World, arguments: Mapping[str, str]) -> tuple[QuestHouse, Quest]:
         house = world.unwrapped
@@ -262,4 +264,6 @@ def _skill(verb: str, slots: Mapping[str, tuple[str, ...]], lexicon) -> Skill:
         house, asked = quest(world, arguments)
         return 1 - np.minimum(house.left(asked, house.every, house.room), LONGEST) / LONGEST
 
-    return Skill(verb, tuple(said["en"]), achieved, progress, tuple(said["held_out"]), tuple(said["zh"]), slots, chinese)
+    return Skill(
+        verb, tuple(said["en"]), achieved, progress, tuple(said["held_out"]), tuple(said["zh"]), slots, chinese
+    )

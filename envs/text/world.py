@@ -17,6 +17,8 @@ from .table import Slots, Table
 
 REMEMBERED = 6  # commands of each agent that a picture shows
 STEP_COST = 0.01
+Rows = np.ndarray | slice  # which copies: their numbers, or ALL
+ALL = slice(None)
 
 
 class TextWorld(World):
@@ -26,7 +28,7 @@ class TextWorld(World):
         can_<verb>(k) -> (num_envs, *numbers of nouns) bool: which of its commands agent k may give now;
         do_<verb>(k, rows, *places): carries them out in copies rows (m,), by the places of the nouns, (m,) each.
     It makes its state with `row`, writes it in `begin`, shows it in `encode`, and says what it wants in
-    `advance` (num_envs,) in [0, 1], whose 1 is success, and in `plan`.
+    `advance`, in [0, 1], whose 1 is success, and in `plan`.
 
     verbs: verb -> slot -> nouns. words: what may be said to those present (none: nobody says anything).
     language: "en" or "zh", of descriptions. goal: the text of one of the goals, for every episode; None: any.
@@ -71,7 +73,8 @@ class TextWorld(World):
         self._rows["aim"] = self.aim
         self.make()
         self._masks: dict[int, np.ndarray] = {}
-        width = self._seen(0).shape[1]
+        self._last = {a: self._seen(k, ALL) for k, a in enumerate(self.agents)}
+        width = self._last[self.agents[0]].shape[1]
         self.observation_spaces = {a: spaces.Box(0, 1, (width,), np.float32) for a in self.agents}
         self.action_spaces = {a: spaces.Discrete(len(self.table)) for a in self.agents}
 
@@ -85,15 +88,15 @@ class TextWorld(World):
         """Write the start of new episodes in copies ids; draw aims with drawn_aim."""
         raise NotImplementedError
 
-    def notice(self) -> None:
-        """Bring up to date what the agents know."""
+    def notice(self, rows: Rows) -> None:
+        """Bring up to date what the agents of copies rows know."""
 
-    def encode(self, k: int) -> list[np.ndarray]:
-        """What agent k sees and knows: parts (num_envs, ...) in [0, 1]."""
+    def encode(self, k: int, rows: Rows) -> list[np.ndarray]:
+        """What agent k sees and knows in copies rows: parts (m, ...) in [0, 1]."""
         raise NotImplementedError
 
-    def advance(self) -> np.ndarray:
-        """(num_envs,) float in [0, 1]: how far each copy's aim is carried out; 1 where it is."""
+    def advance(self, rows: Rows) -> np.ndarray:
+        """(m,) float in [0, 1]: how far the aim of copies rows is carried out; 1 where it is."""
         raise NotImplementedError
 
     def failed(self) -> np.ndarray:
@@ -144,9 +147,14 @@ class TextWorld(World):
         self.heard[ids], self.log[ids] = -1, -1
         self.begin(ids, draw)
         self._masks = {}
-        self.notice()
-        self.was[ids] = self.advance()[ids]
-        return self._observe(), self._info()
+        self.notice(ids)
+        self.was[ids] = self.advance(ids)
+        obs = {}
+        for k, agent in enumerate(self.agents):  # the others see what they saw
+            obs[agent] = self._last[agent].copy()
+            obs[agent][ids] = self._seen(k, ids)
+        self._last = obs
+        return dict(obs), self._info()
 
     def step(self, actions: Arrays) -> Step:
         actions = check_actions(self, actions)
@@ -155,9 +163,9 @@ class TextWorld(World):
         for k, agent in enumerate(self.agents):
             self.log[self.every, slot, k] = self._obey(k, actions[agent])
         self._masks = {}
-        self.notice()
+        self.notice(ALL)
         self.steps += 1
-        now, running = self.advance(), ~self.blank.any(axis=1)
+        now, running = self.advance(ALL), ~self.blank.any(axis=1)
         success, failed = now >= 1, self.failed()
         pay = self.earned(now - self.was, success, failed & ~success)
         self.was[:] = now
@@ -206,27 +214,26 @@ class TextWorld(World):
                 hears = self.present()[rows, j, k]
                 self.heard[rows[hears], j, k] = words[hears]
 
-    def _seen(self, k: int) -> np.ndarray:
-        parts = [part.reshape(self.num_envs, -1) for part in self.encode(k)]
-        if self.words:
-            others = [j for j in range(len(self.agents)) if j != k]
-            parts += [one_hot(self.heard[:, k, j], len(self.words)) for j in others]
-            me = np.zeros((self.num_envs, len(self.agents)), np.float32)
-            me[:, k] = 1
-            parts.append(me)
-        return np.concatenate(parts, axis=1, dtype=np.float32)
+    def _seen(self, k: int, rows: Rows) -> np.ndarray:
+        heard = self.heard[rows, k]
+        parts = self.encode(k, rows)
+        if len(self.agents) > 1:
+            parts += [one_hot(heard[:, j], len(self.words)) for j in range(len(self.agents)) if j != k and self.words]
+            parts.append(np.broadcast_to(np.arange(len(self.agents)) == k, heard.shape))  # who one is
+        return np.concatenate([p.reshape(len(heard), -1) for p in parts], axis=1, dtype=np.float32)
 
     def _observe(self) -> Arrays:
         obs = {}
         for k, agent in enumerate(self.agents):
-            obs[agent] = self._seen(k)
+            obs[agent] = self._seen(k, ALL)
             if self.blank[:, k].any():
                 obs[agent][self.blank[:, k]] = 0
-        return obs
+        self._last = obs
+        return dict(obs)
 
     def _info(self) -> Arrays:
         about = {"goal": self.aim.copy()} if len(self.goals) > 1 else {}
-        return {"success": self.advance() >= 1} | about | self.info()
+        return {"success": self.was >= 1} | about | self.info()
 
     def info(self) -> Arrays:
         """More measures: name -> (num_envs,)."""
