@@ -264,6 +264,5 @@ def _skill(verb: str, slots: Mapping[str, tuple[str, ...]], lexicon) -> Skill:
         house, asked = quest(world, arguments)
         return 1 - np.minimum(house.left(asked, house.every, house.room), LONGEST) / LONGEST
 
-    return Skill(
-        verb, tuple(said["en"]), achieved, progress, tuple(said["held_out"]), tuple(said["zh"]), slots, chinese
-    )
+    english, held_out, chinese = (tuple(said[key]) for key in ("en", "held_out", "zh"))
+    return Skill(verb, english, achieved, progress, held_out, chinese, slots, names)

@@ -42,7 +42,7 @@ class Spoken(Wrapper):
         self.answer = np.zeros((world.num_envs, count, PAGE // 8), np.uint32)  # what came of the last command
 
     def reset(self, ids, seeds=None):
-        obs, info = self.world.reset(ids, seeds)
+        _, info = self.world.reset(ids, seeds)
         for array, start in ((self.referent, -1), (self.spoken, 0), (self.answer, 0)):
             array[ids] = start
         return self._pages(), info
