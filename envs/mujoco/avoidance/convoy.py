@@ -1,4 +1,4 @@
-"""Convoy: a leader that alone knows the way drives past pillars, and each robot follows the one ahead, not too close."""
+"""Convoy: a leader that alone knows the way drives past pillars, and each robot follows the one ahead of it."""
 
 from __future__ import annotations
 
@@ -139,7 +139,7 @@ class Convoy(Arena):
 
     def _clear(self):
         """(robots, n): the narrowest gap between each robot and a pillar, m."""
-        gaps = self.gaps[self._pillars].reshape(self.robots, self.pillars, -1)
+        gaps = self.gaps[self._pillars].reshape(self.robots, self.pillars, len(self.place))
         return gaps.min(axis=1, initial=np.inf)
 
     def state(self):
@@ -175,7 +175,7 @@ class Convoy(Arena):
         return self._drive(self._behind())
 
     def _behind(self):
-        """(2, robots, n): the next way point for the leader, for the others 19 cm behind where the robot ahead will soon be, m."""
+        """(2, robots, n): the next way point, and for followers 19 cm behind where the robot ahead will be, m."""
         target = self.target.copy()
         way = self.way[:, 1:]
         target[:, 1:] += 0.45 * self.speed[:, :-1] - 0.19 * way / np.maximum(length(way), 1e-6)

@@ -1,4 +1,4 @@
-"""How scripts look ahead: of a few velocities each robot takes the one that leads near its target and close to nobody."""
+"""How a script looks ahead: each robot takes the velocity, of a few, that leads to its target and close to nobody."""
 
 from __future__ import annotations
 

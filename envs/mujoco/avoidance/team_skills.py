@@ -6,8 +6,10 @@ import numpy as np
 
 from ...instructions import Skill
 from ..rewards import closer
+from .geometry import length
 
 FORMATIONS = ("line", "ring")
+SLOW = 0.1  # a leader slower than that is waiting, m/s
 
 
 def _task(world):
@@ -59,8 +61,8 @@ follow = Skill(
 wait_for = Skill(
     "wait for",
     ("wait for the robots behind you", "stop until the convoy has closed up", "let the others catch up"),
-    achieved=lambda world, a: _whole(world) & (_task(world).pace_of_leader < 0.1),
-    progress=lambda world, a: np.minimum(_kept(world), 1 - np.maximum(_task(world).pace_of_leader - 0.1, 0)),
+    achieved=lambda world, a: _whole(world) & (_speed(world) < SLOW),
+    progress=lambda world, a: 0.8 * _kept(world) + 0.2 * closer(np.maximum(_speed(world) - SLOW, 0), 0.4),
     held_out=("do not go on before everybody is with you",),
     chinese=("等后面的机器人跟上来",),
 )
@@ -74,3 +76,8 @@ def _whole(world):
 def _kept(world):
     """(n,): how nearly the follower that is worst off keeps its distance."""
     return closer(_task(world).off.max(axis=0), 1.0)
+
+
+def _speed(world):
+    """(n,): how fast the leader drives, m/s."""
+    return length(_task(world).speed[:, 0])
