@@ -47,3 +47,6 @@ register(
     file="household-team", steps=(2, 8),
 )  # fmt: skip
 register("ludus/Unity-v0", ".unity.world:make", "unity", "needs-build")
+register("ludus/Treasure-v0", ".text.treasure:make", "text", "team", "cooperative", "choice")
+register("ludus/Detective-v0", ".text.detective:make", "text", "team", "cooperative", "choice")
+register("ludus/Bargain-v0", ".text.bargain:make", "text", "team", "cooperative")

@@ -37,12 +37,13 @@ class House(TextWorld):
         self.lives = layout.Choices(self.enters)
         stands = [[r in data["furniture"][f]["rooms"] for r in self.rooms] for f in self.furniture]
         self.stands = layout.Choices(np.array(stands))
-        self.becomes = np.array(
-            [[s in (data["things"][t] or {}).get("states", ()) for t in self.things] for s in self.states]
-        )
-        self.device = np.array([self._place(self.furniture, data["states"][s]["at"], "furniture") for s in self.states])
+        may = {t: (data["things"][t] or {}).get("states", ()) for t in self.things}
+        every = [[s in may[t] for t in self.things] for s in self.states]
+        self.becomes = np.array(every, bool).reshape(len(self.states), len(self.things))
+        devices = [self._place(self.furniture, data["states"][s]["at"], "furniture") for s in self.states]
         undone = [data["states"][s].get("undoes") for s in self.states]
-        self.undone = np.array([self.states.index(u) if u else -1 for u in undone])
+        self.device = np.array(devices, int)
+        self.undone = np.array([self.states.index(u) if u else -1 for u in undone], int)
         self.lengths = layout.span(steps)
         count = len(data["agents"])
         self.spots = len(self.rooms) + len(self.furniture) + count

@@ -22,7 +22,7 @@ def drawn(draw: Draws, *shapes: tuple[int, ...]) -> list[np.ndarray]:
     ends = np.cumsum([math.prod(shape) for shape in shapes]).tolist()
     flat = draw.random(ends[-1])
     starts = [0, *ends[:-1]]
-    return [flat[:, i:j].reshape(-1, *shape) for i, j, shape in zip(starts, ends, shapes, strict=True)]
+    return [flat[:, i:j].reshape(len(flat), *shape) for i, j, shape in zip(starts, ends, shapes, strict=True)]
 
 
 class Choices:

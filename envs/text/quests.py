@@ -19,6 +19,8 @@ from ..instructions import Skill
 from ..streams import Draws
 from . import layout
 from .house import House
+from .lexicon import Lexicon
+from .skills import skill
 from .world import Rows
 
 LONGEST = 16  # commands that count as nothing done yet
@@ -55,18 +57,16 @@ class QuestHouse(House):
     def _entries(data, entry: Mapping) -> Iterable[tuple[str, dict[str, str]]]:
         """A quest entry's skill, with each choice of nouns that makes sense."""
         makes = {data["states"][s]["verb"]: s for s in data["states"]}
-        skill, furniture = entry["skill"], data["furniture"]
-        slots = {"open": ("place",), "put": ("thing", "place"), "serve": ("thing", "state", "place")}.get(
-            skill, ("thing",)
-        )
+        verb, furniture = entry["skill"], data["furniture"]
+        slots = SLOTS.get(verb, ("thing",))
         every = {"thing": data["things"], "place": furniture, "state": data["states"]}
         for nouns in itertools.product(*(entry.get(slot, list(every[slot])) for slot in slots)):
             quest = dict(zip(slots, nouns, strict=True))
-            state = quest.get("state", makes.get(skill))
-            if skill == "open" and not furniture[quest["place"]].get("opens"):
+            state = quest.get("state", makes.get(verb))
+            if verb == "open" and not furniture[quest["place"]].get("opens"):
                 continue
             if state is None or state in (data["things"][quest["thing"]] or {}).get("states", ()):
-                yield skill, quest
+                yield verb, quest
 
     def _numbers(self, nouns: Mapping[str, str], skill: str) -> list[int]:
         state = next((s for s in self.states if self.data["states"][s]["verb"] == skill), nouns.get("state"))
@@ -111,8 +111,13 @@ class QuestHouse(House):
         spot = self.at[rows, quest.thing]
         placed = (quest.place < 0) | (spot == len(self.rooms) + quest.place)
         held = (quest.place >= 0) | (quest.state >= 0) | (spot >= self.hands[0])
-        made = (quest.state < 0) | self.made[rows, quest.thing, quest.state]
-        return np.where(quest.door >= 0, self.open[rows, quest.door], placed & held & made)
+        return np.where(quest.door >= 0, self.open[rows, quest.door], placed & held & ~self._unmade(quest, rows))
+
+    def _unmade(self, quest: Quest, rows: np.ndarray) -> np.ndarray:
+        """(m,) bool: the thing still has to be brought into the quest's state."""
+        if not self.states:
+            return np.zeros(len(rows), bool)
+        return (quest.state >= 0) & ~self.made[rows, quest.thing, quest.state]
 
     def left(self, quest: Quest, rows: np.ndarray, rooms: np.ndarray) -> np.ndarray:
         """(m,) int64: commands that the plan still takes, of all agents together, from rooms (m, agents)."""
@@ -142,9 +147,8 @@ class QuestHouse(House):
 
     def _stations(self, quest: Quest, rows: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
         """[(needed or -1, room)] of what is still to be visited with the thing in hand: the device, the place."""
-        unmade = (quest.state >= 0) & ~self.made[rows, quest.thing, quest.state]
-        device = self.stood[rows, self.device[quest.state]]
-        return [(np.where(unmade, 1, -1), device), (quest.place, self.stood[rows, quest.place])]
+        device = self.stood[rows, self.device[quest.state]] if self.states else np.zeros(len(rows), np.int64)
+        return [(np.where(self._unmade(quest, rows), 1, -1), device), (quest.place, self.stood[rows, quest.place])]
 
     def _leg(self, rows, rooms, who, here, station):
         """Commands to carry a thing from room here to a station and use it there; who holds it then."""
@@ -207,7 +211,6 @@ class QuestHouse(House):
         door_of = np.searchsorted(self.doors, np.arange(len(self.furniture)))
         inside = np.clip(spot - len(self.rooms), 0, len(self.furniture) - 1)
         other = np.argmax(self.holding(k), axis=1)
-        unmade = (quest.state >= 0) & ~self.made[rows, quest.thing, quest.state]
         cases = [
             (~mine | self.done(quest, rows), np.zeros(len(rows), np.int64)),
             (away, number("go", layout.towards(self.link, self.far, here, target))),
@@ -216,7 +219,7 @@ class QuestHouse(House):
             (~held & self.holding(k).any(axis=1), number("drop", other)),
             (~held, number("take", quest.thing)),
             (~reachable, number("drop", quest.thing)),
-            (unmade, self._making(quest)),
+            (self._unmade(quest, rows), self._making(quest)),
             (~self.open[rows, quest.place], number("open", door_of[quest.place])),
         ]
         put = number("put", quest.thing, np.maximum(quest.place, 0))
@@ -237,8 +240,6 @@ def one_hot_hand(spot: np.ndarray, hands: np.ndarray) -> np.ndarray:
 
 def skills_of(data: Mapping, quests: Iterable[tuple[str, Mapping[str, str]]]) -> dict[str, Skill]:
     """skill name -> Skill with the wordings of the verb and the nouns that its quests use."""
-    from .lexicon import Lexicon
-
     lexicon, nouns = Lexicon(data["words"]), {}
     for verb, quest in quests:
         for slot, noun in quest.items():
@@ -246,10 +247,7 @@ def skills_of(data: Mapping, quests: Iterable[tuple[str, Mapping[str, str]]]) ->
     return {verb: _skill(verb, {s: tuple(n) for s, n in slots.items()}, lexicon) for verb, slots in nouns.items()}
 
 
-def _skill(verb: str, slots: Mapping[str, tuple[str, ...]], lexicon) -> Skill:
-    said = lexicon.verbs[verb]
-    names = {noun: lexicon.word(noun, "zh") for nouns in slots.values() for noun in nouns}
-
+def _skill(verb: str, slots: Mapping[str, tuple[str, ...]], lexicon: Lexicon) -> Skill:
     def quest(world: World, arguments: Mapping[str, str]) -> tuple[QuestHouse, Quest]:
         house = world.unwrapped
         assert isinstance(house, QuestHouse)
@@ -264,5 +262,4 @@ def _skill(verb: str, slots: Mapping[str, tuple[str, ...]], lexicon) -> Skill:
         house, asked = quest(world, arguments)
         return 1 - np.minimum(house.left(asked, house.every, house.room), LONGEST) / LONGEST
 
-    english, held_out, chinese = (tuple(said[key]) for key in ("en", "held_out", "zh"))
-    return Skill(verb, english, achieved, progress, held_out, chinese, slots, names)
+    return skill(verb, slots, lexicon, achieved, progress)
