@@ -346,6 +346,13 @@ def test_the_page_says_what_the_tasks_say():
 
 
 @every_robot
+def test_the_page_has_a_small_picture_of_every_task(name):
+    file = Path(__file__).parents[1] / "docs" / "images" / "tasks" / f"{name.split('/')[1].split('-')[0]}.png"
+    assert file.exists(), "python examples/picture.py docs/images"
+    assert file.stat().st_size < 120_000
+
+
+@every_robot
 def test_the_tables_of_the_page_have_a_row_for_every_column(name):
     world = start(name, 1)
     for group, members in world.groups.items():

@@ -22,6 +22,7 @@ Every task has a script that solves it (`world.scripted()`).
 
 Beside its own numbers every task has the settings `vary_mass`, `vary_friction`, `vary_gain`, `physics_drift`,
 `latency`, `noise` (physics that varies and drifts), `obs="rgb"` and `size` (pictures): see [physics.md](physics.md).
+The pictures below are drawn by `python examples/picture.py docs/images`.
 """
 
 
@@ -35,7 +36,8 @@ def section(id: str) -> str:
     world = registry.make(id)
     assert isinstance(world, MujocoWorld)
     task = world.task
-    lines = [f"## {id}", "", _first(sys.modules[type(task).__module__].__doc__), "", _all(task), ""]
+    name = id.split("/")[1].split("-")[0]
+    lines = [f"## {id}", "", f"![{name} in the middle of its script](../images/tasks/{name}.png)", "", _first(sys.modules[type(task).__module__].__doc__), "", _all(task), ""]
     lines += [
         f"An episode takes {task.horizon} steps of {1 / world.render_fps:.2g} s. Agents: {_names(task.agents)}.",
         "",

@@ -61,7 +61,7 @@ class Convoy(Arena):
         return [*around, pillars] if self.pillars else around
 
     def discs(self):
-        return {f"stop{k}": COLOURS["white"] for k in range(self.stops)}
+        return {f"stop{k}": COLOURS["purple"] for k in range(self.stops)}
 
     def bind(self, sims):
         super().bind(sims)
@@ -81,7 +81,7 @@ class Convoy(Arena):
         loose = draw.uniform(np.full((self.stops, 2), -0.03), np.full((self.stops, 2), 0.03))
         between = (way[:, 1:] + way[:, :-1]) / 2 + loose
         self.pillar[ids, :, :2] = between[:, : self.pillars]
-        self.mark[ids, :, :2], self.mark[ids, :, 2] = stops, 0.001
+        self.mark[ids, :, :2] = stops
         around = between * (1 + 0.17 / np.hypot(between[..., :1], between[..., 1:]))
         way = np.stack([around, stops], axis=2).reshape(len(ids), -1, 2)
         self.trail[ids] = np.concatenate([start[:, ::-1], way], axis=1)
@@ -98,6 +98,7 @@ class Convoy(Arena):
         self.off = np.maximum(np.maximum(NEAREST - gap, gap - FURTHEST), 0)
         come = length(self._stop() - here[:, 0]) < self.reach
         self.passed += come & (self.off == 0).all(axis=0) & (self.passed < self.stops)
+        self.mark[:, :, 2] = np.where(np.arange(self.stops) < self.passed[:, None], -0.02, 0.001)  # those passed sink
         super().measure()
         part = np.where(self.passed < self.stops, closer(self.far[0, 0], 1.0), 0)
         self.done = (self.passed + part) / self.stops
@@ -133,7 +134,7 @@ class Convoy(Arena):
         """
         keep = approach(self.off, 0.6, margin=0.08)
         mean = sum(keep[1:], keep[0]) / len(keep)
-        kept = np.concatenate([mean[None], keep])
+        kept = np.vstack([mean, keep])
         paid = 0.6 * self.done + 0.3 * kept + 0.1 * self.spaced(self._clear()) - 5 * (self.room < 0)
         return dict(zip(self.agents, paid, strict=True))
 

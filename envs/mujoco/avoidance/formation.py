@@ -26,7 +26,7 @@ class Formation(Arena):
 
     def discs(self):
         own = {f"{name} in the {f}": self.colours[name] for f in FORMATIONS for name in self.agents}
-        return own | {"middle": COLOURS["white"]}
+        return own | {"middle": COLOURS["black"]}
 
     def reset(self, ids, draw):
         """The mark lies near the middle, line and ring are turned by chance, and robots start further out."""

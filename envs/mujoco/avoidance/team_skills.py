@@ -31,7 +31,7 @@ stand_in = Skill(
     ("stand in a {formation}", "line up in a {formation} at the mark", "form a {formation} and touch nobody"),
     achieved=lambda world, a: (_furthest(world, a["formation"]) < _task(world).close) & _clear(world),
     progress=lambda world, a: closer(_furthest(world, a["formation"]), 1.0),
-    held_out=("make a {formation} with the white mark in its middle",),
+    held_out=("make a {formation} with the black mark in its middle",),
     chinese=("在标记处排成{formation}", "排成{formation}，不要碰到别的机器人"),
     arguments={"formation": FORMATIONS},
     in_chinese={"line": "一条直线", "ring": "一个圆圈"},
