@@ -37,7 +37,16 @@ def section(id: str) -> str:
     assert isinstance(world, MujocoWorld)
     task = world.task
     name = id.split("/")[1].split("-")[0]
-    lines = [f"## {id}", "", f"![{name} in the middle of its script](../images/tasks/{name}.png)", "", _first(sys.modules[type(task).__module__].__doc__), "", _all(task), ""]
+    lines = [
+        f"## {id}",
+        "",
+        f"![{name} in the middle of its script](../images/tasks/{name}.png)",
+        "",
+        _first(sys.modules[type(task).__module__].__doc__),
+        "",
+        _all(task),
+        "",
+    ]
     lines += [
         f"An episode takes {task.horizon} steps of {1 / world.render_fps:.2g} s. Agents: {_names(task.agents)}.",
         "",
