@@ -119,9 +119,8 @@ class Bargain(TextWorld):
         return dict(zip(self.agents, (offer, np.where(good, self.table.number("accept", offer), 0)), strict=True))
 
     def scene(self, env: int, k: int) -> list[str]:
-        said = [
-            self.lexicon.say("owns", self.language, who=a, goods=self._owned(env, j)) for j, a in enumerate(self.agents)
-        ]
+        owned = [(a, self._listed(self.has[env, j])) for j, a in enumerate(self.agents)]
+        said = [self.lexicon.say("owns", self.language, who=a, goods=goods) for a, goods in owned]
         prices = self._listed(self.worth[env, k])
         said.append(self.lexicon.say("values", self.language, goods=prices))
         for j, agent in enumerate(self.agents):
