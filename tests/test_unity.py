@@ -1,6 +1,5 @@
 """Unity on both sides of the wire: our worlds through Unity's client, and our players under it."""
 
-import os
 import signal
 import sys
 import time
@@ -9,14 +8,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from lives import Actor, assert_same, live
-from test_robots import success
+from lives import assert_same, live
 
 from ludus import envs
-from ludus.envs.unity import games, launch
-from ludus.envs.unity.launch import PlayerError, bundled
+from ludus.envs.unity.launch import PlayerError
+from ludus.envs.unity.world import UnityWorld
 
-every_game = pytest.mark.parametrize("name", envs.ids("unity", "single"))
+pytestmark = pytest.mark.filterwarnings("ignore:distutils Version classes")
+FAKES = Path(__file__).with_name("fake_player.py")
 SCORES = {"ludus/Basic-v0": (0.93, 0.93), "ludus/Ball3D-v0": (100.0, 100.0), "ludus/GridWorld-v0": (0.9, 1.0)}
 
 
@@ -73,3 +72,209 @@ def test_through_the_wire_a_game_lives_the_same_life(name, settings):
         assert sum(moment["last.done"].sum() for moment in one[1:]) > 3
     finally:
         far.close()
+
+
+# Players that misbehave
+
+
+@pytest.fixture
+def fake(tmp_path):
+    """fault -> a world of such a player; afterwards none of its processes may be left."""
+    worlds = []
+
+    def build(fault, copies=2, **settings) -> Any:
+        file = tmp_path / fault
+        file.write_text(f'#!/bin/sh\nexec {sys.executable} {FAKES} {fault} "$@"\n')
+        file.chmod(0o755)
+        worlds.append(UnityWorld(copies, str(file), **{"connect": 30, "timeout": 20, "restarts": 1} | settings))
+        return worlds[-1]
+
+    yield build
+    for world in worlds:
+        world.close()
+    assert processes(str(FAKES)) == []
+
+
+def processes(words: str) -> list[int]:
+    """The processes whose command line holds words."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            line = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+        except OSError:
+            continue
+        if words in line:
+            found.append(int(folder.name))
+    return found
+
+
+def act(world):
+    return world.step({a: np.ones((world.num_envs, 1), int) for a in world.agents})
+
+
+@pytest.mark.parametrize(
+    ("fault", "words", "within"),
+    [
+        ("never-connects", "no answer within 3 s", 9),
+        ("dies-at-once", "return code 3", 8),
+        ("dies-after-hello", "return code 4", 12),
+        ("old-version", "it speaks API 0.9.0", 12),
+    ],
+)
+def test_a_player_that_cannot_be_used_is_one_clear_error(fake, fault, words, within):
+    begin = time.monotonic()
+    with pytest.raises(PlayerError, match=words):
+        fake(fault, connect=3 if fault == "never-connects" else 30)
+    assert time.monotonic() - begin < within
+
+
+@pytest.mark.parametrize("fault", ["crashes", "hangs", "nan"])
+def test_a_fault_in_mid_episode_costs_one_episode_and_is_counted(fake, fault):
+    world = fake(fault, timeout=2)
+    world.reset(np.arange(2))
+    results = [act(world)]
+    while not results[-1].truncated.any():
+        results.append(act(world))
+    cut = results[-1]
+    assert cut.truncated.all() and cut.info["restarted"].all() and world.restarts == 1
+    assert not any(r.any() for r in cut.reward.values())
+    obs, info = world.reset(np.arange(2))
+    assert not info["restarted"].any()
+    assert [v.ravel().tolist() for v in obs.values()] == [[1.0, 2.0]]
+    with pytest.raises(PlayerError, match="restarted 1 times before"):
+        for _ in range(10):
+            act(world)
+
+
+def test_a_player_that_changes_its_behaviours_is_refused(fake):
+    world = fake("other-behaviour")
+    world.reset(np.arange(2))
+    with pytest.raises(PlayerError, match=r"changed its behaviours: Late\?team=0"):
+        for _ in range(10):
+            act(world)
+
+
+def test_more_agents_than_places_are_refused(fake):
+    world = fake("too-many", restarts=0)
+    with pytest.raises(PlayerError, match="an agent too many of Fake"):
+        act(world)
+
+
+def test_agents_that_do_not_divide_into_copies_are_refused_with_numbers_that_do(fake):
+    with pytest.raises(PlayerError, match="num_envs must be one of 1, 2, not 3"):
+        fake("steady", 3)
+
+
+def seen(values):
+    return {a: v.ravel().tolist() for a, v in values.items()}
+
+
+def test_ends_that_come_alone_are_gathered_until_somebody_asks_again(fake):
+    world = fake("ends-alone")
+    result = act(world)
+    assert seen(result.obs) == {"Fake": [9.0, 8.0]} and seen(result.reward) == {"Fake": [5.0, 5.0]}
+    assert result.terminated["Fake"].all() and not result.truncated.any()
+    obs, _ = world.reset(np.array([0]))
+    assert seen(obs)["Fake"][0] == 3.0
+
+
+def test_who_ends_and_asks_in_one_batch_shows_its_end_first(fake):
+    world = fake("both-at-once")
+    result = act(world)
+    assert seen(result.obs) == {"Fake": [9.0, 4.0]} and seen(result.reward) == {"Fake": [5.0, 1.0]}
+    assert result.terminated["Fake"].tolist() == [True, False]
+    obs, _ = world.reset(np.array([0]))
+    assert seen(obs) == {"Fake": [3.0, 4.0]}
+    assert not act(world).info["waiting"].any()
+
+
+def test_an_agent_with_a_new_id_takes_the_place_that_is_free(fake):
+    world = fake("new-id")
+    result = act(world)
+    assert result.truncated.tolist() == [True, False] and not result.terminated["Fake"].any()
+    world.reset(np.array([0]))
+    assert seen(act(world).obs) == {"Fake": [6.0, 5.0]}
+
+
+def test_who_did_not_ask_waits_and_repeats_what_it_saw(fake):
+    world = fake("some-only")
+    result = act(world)
+    assert result.info["waiting"].tolist() == [True, False]
+    assert seen(result.obs) == {"Fake": [1.0, 4.0]} and seen(result.reward) == {"Fake": [0.0, 1.0]}
+    assert seen(act(world).obs) == {"Fake": [6.0, 5.0]}
+
+
+def test_several_agents_of_a_copy_share_it(fake):
+    world = fake("both-at-once", copies=1)
+    assert world.agents == ("Fake_0", "Fake_1") and world.groups == {"Fake": world.agents}
+    result = act(world)
+    assert not result.done.any() and seen(result.obs) == {"Fake_0": [9.0], "Fake_1": [4.0]}
+    assert seen(act(world).obs) == {"Fake_0": [0.0], "Fake_1": [4.0]}
+
+
+def test_without_a_build_one_line_says_what_is_needed(monkeypatch):
+    monkeypatch.delenv("LUDUS_UNITY_PLAYER", raising=False)
+    with pytest.raises(PlayerError, match="needs a build"):
+        envs.make("ludus/Unity-v0")
+    with pytest.raises(PlayerError, match="no Unity player at 'nowhere'"):
+        envs.make("ludus/Unity-v0", player="nowhere")
+
+
+# Players that are killed
+
+
+def killed(world):
+    """Kill the player of a world, as an accident would."""
+    world.client._process.send_signal(signal.SIGKILL)
+
+
+def test_every_kill_of_a_player_in_training_is_one_restart_and_nothing_is_left():
+    world = wired("ludus/Ball3D-v0", 4, restarts=3)
+    mine = world.client._process.pid
+    rng = np.random.default_rng(0)
+    world.reset(np.arange(4), range(4))
+    moments, lost = sorted(rng.choice(np.arange(5, 40), 2, replace=False)), 0
+    try:
+        for t in range(45):
+            if t in moments:
+                killed(world)
+            result = world.step({"agent": np.zeros((4, 2), np.float32)})
+            lost += int(result.info["restarted"].any())
+            if result.done.any():
+                world.reset(np.flatnonzero(result.done))
+    finally:
+        world.close()
+    assert lost == world.restarts == 2
+    assert not Path(f"/proc/{mine}").exists()
+    assert processes("ludus-player") == []
+
+
+def test_a_keyboard_interrupt_leaves_a_world_that_closes(monkeypatch):
+    world = wired("ludus/Basic-v0", 1)
+    player = world.client._process.pid
+
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(type(world.client._communicator), "poll_for_timeout", interrupted)
+        world.step({"agent": np.zeros((1, 1), int)})
+    world.close()
+    assert not Path(f"/proc/{player}").exists()
+
+
+def test_a_port_in_use_is_named_and_a_free_one_is_found():
+    import socket
+
+    with socket.socket() as holder:
+        holder.bind(("localhost", 0))
+        holder.listen()
+        port = holder.getsockname()[1]
+        with pytest.raises(PlayerError, match=f"port {port} is in use"):
+            wired("ludus/Basic-v0", 1, port=port)
+    worlds = [wired("ludus/Basic-v0", 1) for _ in range(2)]
+    for world in worlds:
+        world.reset(np.arange(1))
+    for world in worlds:
+        world.close()
+    assert processes("ludus-player") == []

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from . import protocol  # noqa: F401  first: it makes Unity's messages importable
+from . import protocol
 
 # isort: split
 from mlagents_envs.environment import UnityEnvironment
@@ -47,6 +47,9 @@ class Guarded(RpcCommunicator):
         self.poll_for_timeout(poll_callback)
         connection = self.unity_to_external.parent_conn
         output = connection.recv().unity_output
+        theirs = output.rl_initialization_output.communication_version
+        if theirs.split(".")[0] != UnityEnvironment.API_VERSION.split(".")[0]:
+            raise UnityException(f"it speaks API {theirs or '(none)'}, Unity's client {UnityEnvironment.API_VERSION}")
         message = protocol.message()
         message.header.status = 200
         message.unity_input.CopyFrom(inputs)
@@ -91,28 +94,34 @@ def start(
     arguments: Sequence[str] = (),
     side_channels: Sequence[Any] = (),
     port: int | None = None,
-    timeout: int = 60,
+    connect: float = 60,
+    timeout: float = 60,
     attempts: int = 3,
     **settings: Any,
 ) -> Client:
     """A connected client of a new player; None waits for the Unity editor, at its port 5004.
 
-    port: None takes a free one. settings: what UnityEnvironment takes besides (seed, no_graphics, num_areas …).
-    Raises PlayerError where the player is not found, does not connect within timeout seconds, quits, or speaks
+    port: None takes a free one. connect, timeout: seconds that it may take to appear, and then to answer.
+    settings: what UnityEnvironment takes besides (seed, no_graphics, num_areas …).
+    Raises PlayerError where the player is not found, does not appear in time, quits, or speaks
     another version of the protocol, and where the port is in use.
     """
-    if player is not None and not Path(player).exists() and not list(Path(player).parent.glob(Path(player).name + ".*")):
+    if (
+        player is not None
+        and not Path(player).exists()
+        and not list(Path(player).parent.glob(Path(player).name + ".*"))
+    ):
         raise PlayerError(f"no Unity player at {player!r}: give the path of a build, or of ludus-player")
     for attempt in range(attempts):
         try:
-            return _connect(player, list(arguments), list(side_channels), port, timeout, settings)
+            return _connect(player, list(arguments), list(side_channels), port, (connect, timeout), settings)
         except UnityWorkerInUseException as error:
             if port is not None or player is None or attempt == attempts - 1:
                 raise PlayerError(f"port {port or 5004} is in use: choose another, or none for a free one") from error
     raise AssertionError("unreachable")
 
 
-def _connect(player, arguments, side_channels, port, timeout, settings) -> Client:
+def _connect(player, arguments, side_channels, port, waits, settings) -> Client:
     client = Client.__new__(Client)  # its constructor may fail after it has started a process
     client.logs = tempfile.TemporaryDirectory(prefix="ludus-player-")
     with _free_port() as free:
@@ -120,7 +129,7 @@ def _connect(player, arguments, side_channels, port, timeout, settings) -> Clien
             client.__init__(
                 file_name=player,
                 base_port=(port or free) if player is not None else port,
-                timeout_wait=timeout,
+                timeout_wait=waits[0],
                 additional_args=arguments,
                 side_channels=side_channels,
                 log_folder=client.logs.name,
@@ -136,6 +145,7 @@ def _connect(player, arguments, side_channels, port, timeout, settings) -> Clien
         except BaseException:
             client._close(0)
             raise
+    client._communicator.timeout_wait = waits[1]
     return client
 
 
@@ -152,7 +162,9 @@ def _free_port():
 def report(player: str | None, arguments: Sequence[str], error: BaseException, client: Client) -> str:
     """What went wrong with a player, in one line, with the last lines of its log."""
     name = " ".join([str(player or "the Unity editor"), *arguments])
-    lines = [line for log in Path(client.logs.name).glob("*") for line in log.read_text("utf-8", "replace").splitlines()[-3:]]
+    lines = [
+        line for log in Path(client.logs.name).glob("*") for line in log.read_text("utf-8", "replace").splitlines()[-3:]
+    ]
     said = f"; its log ends: {' / '.join(lines)}" if lines else ""
     return f"player {name}: {' '.join(str(error).split())}{said}"
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from .launch import PlayerError
 from .spec import Behaviour, Sensor, join
 
 # isort: split
@@ -19,7 +20,7 @@ class Table:
     """num_envs copies of equal shares of the agents; arrays have a row per copy.
 
     places: id -> (copy, agent) where the player tells; else agents are dealt out in the order of group and id.
-    Raises ValueError where the agents of a behaviour cannot be dealt out equally.
+    Raises PlayerError where the agents of a behaviour cannot be dealt out equally.
     """
 
     def __init__(self, specs, env, num_envs: int, places: Mapping[int, Place] | None):
@@ -27,7 +28,7 @@ class Table:
         self.brains = tuple(specs)
         self._behaviours = {brain: _behaviour(brain, specs[brain]) for brain in self.brains}
         first = {brain: env.get_steps(brain)[0] for brain in self.brains}
-        self.members = {b: _members(b, len(steps), num_envs) for b, steps in first.items()}
+        self.members = {b: _members(self.label(b), len(steps), num_envs) for b, steps in first.items()}
         self.brain_of = {agent: brain for brain, agents in self.members.items() for agent in agents}
         if places:  # the player's own names
             named = {b: tuple(dict.fromkeys(places[int(i)][1] for i in steps.agent_id)) for b, steps in first.items()}
@@ -50,15 +51,20 @@ class Table:
         self.before = {a: np.zeros(n, bool) for a in self.agents}  # had left before the last step
         self.ending = {a: np.zeros(n, bool) for a in self.agents}  # reported its end in the last step
         self.ready = {a: np.zeros(n, bool) for a in self.agents}  # waits for an action
+        self.vacant = {a: np.zeros(n, bool) for a in self.agents}  # ended, and not yet seen again
         self.cut, self.was_over, self.waiting = (np.zeros(n, bool) for _ in range(3))
 
     def groups(self, behavior: str | None) -> dict[str, tuple[str, ...]]:
         """Behaviour (with its team where there are several) -> agents. Raises ValueError for an unknown behaviour."""
-        names = [b.split("?")[0] for b in self.brains]
-        chosen = [b for b, name in zip(self.brains, names, strict=True) if behavior in (None, name, b)]
+        chosen = [b for b in self.brains if behavior in (None, b, b.split("?")[0], self.label(b))]
         if not chosen:
             raise ValueError(f"the player has no behaviour {behavior!r}; there is: {', '.join(self.brains)}")
-        return {b if names.count(b.split("?")[0]) > 1 else b.split("?")[0]: self.members[b] for b in chosen}
+        return {self.label(b): self.members[b] for b in chosen}
+
+    def label(self, brain: str) -> str:
+        """The behaviour's name, with its team where there are several."""
+        name, _, team = brain.partition("?team=")
+        return name if [b.partition("?")[0] for b in self.brains].count(name) == 1 else f"{name}_{team}"
 
     def behaviour(self, agent: str) -> Behaviour:
         return self._behaviours[self.brain_of[agent]]
@@ -71,7 +77,7 @@ class Table:
 
     def act(self, env, acts: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> None:
         """Set the actions of those who wait for one; agents that nobody plays stay idle."""
-        for brain, (rows, _) in self._orders.items():
+        for brain, rows in self._orders.items():
             behaviour = self._behaviours[brain]
             if not len(rows):
                 continue
@@ -88,19 +94,22 @@ class Table:
         """Take in a batch. fresh: copies that began anew; more: it belongs to the step before."""
         if tuple(env.behavior_specs) != self.brains:
             new = sorted(set(env.behavior_specs) - set(self.brains))
-            raise ValueError(f"the player changed its behaviours: {', '.join(new)} came later")
+            raise PlayerError(f"the player changed its behaviours: {', '.join(new)} came later")
         if not more:
             self.was_over = self.over
             for agent in self.agents:
                 self.before[agent] = self.gone[agent].copy()
                 self.reward[agent][:] = 0
                 self.ending[agent][:] = self.ready[agent][:] = False
+        if len(fresh) == self.num_envs:
+            for flags in self.vacant.values():
+                flags[:] = True
         self._orders = {}
         for brain in self.brains:
             decisions, terminals = env.get_steps(brain)
             self._end(brain, terminals)
-            rows = [self._place(brain, int(i)) for i in decisions.agent_id]
-            self._orders[brain] = rows, decisions
+            rows = self._settle(brain, decisions.agent_id.tolist())
+            self._orders[brain] = rows
             self._decide(brain, rows, decisions)
         ready = np.logical_or.reduce(list(self.ready.values()))
         self.waiting = ~ready & ~self.over
@@ -122,7 +131,8 @@ class Table:
 
     def _end(self, brain: str, steps) -> None:
         behaviour = self._behaviours[brain]
-        for agent, (lines, copies) in _split([self._place(brain, int(i)) for i in steps.agent_id]).items():
+        for agent, (lines, copies) in _split(self._settle(brain, steps.agent_id.tolist())).items():
+            self.vacant[agent][copies] = True
             still = ~self.gone[agent][copies] & ~self.was_over[copies]
             lines, copies = lines[still], copies[still]
             for sensor, seen in zip(behaviour.sensors, steps.obs, strict=True):
@@ -133,18 +143,21 @@ class Table:
             self.cut[copies[cut]] = True
             self.gone[agent][copies[~cut]] = True
 
-    def _place(self, brain: str, id: int) -> Place:
-        """Where an agent stands; one that is new takes the place of one that left. Raises ValueError for one too many."""
-        if id not in self.places:
-            taken = {place for place in self.places.values()}
-            for agent in self.members[brain]:
-                left = np.flatnonzero(self.gone[agent] | self.cut)
-                if len(left):
-                    old = next(i for i, place in self.places.items() if place == (int(left[0]), agent))
-                    self.places[id] = self.places.pop(old)
-                    return self.places[id]
-            raise ValueError(f"an agent too many of {brain}: {len(taken)} places, and nobody left")
-        return self.places[id]
+    def _settle(self, brain: str, ids: list[int]) -> list[Place]:
+        """Where agents stand; who is new takes the place of one that left. PlayerError for one too many."""
+        known = [self.places[i] for i in ids if i in self.places]
+        for copy, agent in known:
+            self.vacant[agent][copy] = False
+        for new in (i for i in ids if i not in self.places):
+            free = [(int(c), a) for a in self.members[brain] for c in np.flatnonzero(self.vacant[a])]
+            if not free:
+                places = len(self.members[brain]) * self.num_envs
+                raise PlayerError(f"an agent too many of {self.label(brain)}: {places} places, and nobody left")
+            copy, agent = free[0]
+            old = next(i for i, place in self.places.items() if place == free[0])
+            self.places[new] = self.places.pop(old)
+            self.vacant[agent][copy] = False
+        return [self.places[i] for i in ids]
 
     def begin(self, ids: np.ndarray) -> None:
         """Copies ids start anew from what they were last seen to sense."""
@@ -205,12 +218,11 @@ def _behaviour(brain: str, spec) -> Behaviour:
     return Behaviour(name, seen, actions.continuous_size, tuple(actions.discrete_branches), int(team or 0))
 
 
-def _members(brain: str, count: int, num_envs: int) -> tuple[str, ...]:
+def _members(name: str, count: int, num_envs: int) -> tuple[str, ...]:
     each, rest = divmod(count, num_envs)
     if rest or not each:
         fitting = ", ".join(str(n) for n in range(1, count + 1) if count % n == 0)
-        raise ValueError(f"the player has {count} agents of {brain}: num_envs must be one of {fitting}, not {num_envs}")
-    name = brain.replace("?team=", "_")
+        raise PlayerError(f"the player has {count} agents of {name}: num_envs must be one of {fitting}, not {num_envs}")
     return tuple(f"{name}_{k}" for k in range(each)) if each > 1 else (name,)
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from ..core import DETERMINISTIC, IN_PROCESS, Arrays, Step, World, check_actions
+from ..core import IN_PROCESS, Arrays, Step, World, check_actions
 from ..instructions import Skill
-from . import channels
 from .launch import FAULTS, Client, PlayerError, report, start
 from .side import Control, statistics
 from .spec import Behaviour, Sensor, observation_space, select
@@ -39,9 +39,9 @@ class UnityWorld(World):
     player: the path of a build, or None for the editor. arguments: for the player. behavior: play only this one, the
         agents of others act idly. sensors, goal_signal: which observations agents get, see spec.select.
     parameters: environment parameters, sent before every reset. time_scale: Unity seconds per second.
-    seed: one for the whole player. timeout: seconds that the player may take to answer. restarts: how many faults are
-        made good by a new player before PlayerError is raised; the copies are truncated then, and
-        info["restarted"] says so. success: an episode with at least this return counts as a success.
+    seed: one for the whole player. connect, timeout: seconds that it may take to appear, and then to answer.
+    restarts: how many faults are made good by a new player before PlayerError is raised; the copies are truncated
+        then, and info["restarted"] says so. success: an episode with at least this return counts as a success.
     ours: the player takes our control channel, and so has every capability.
 
     A real player has no capability: it resets all areas at once, restarts agents by itself, takes one seed, has no
@@ -68,14 +68,16 @@ class UnityWorld(World):
         time_scale: float = 20.0,
         seed: int = 0,
         port: int | None = None,
-        timeout: int = 60,
+        connect: float = 60,
+        timeout: float = 60,
         restarts: int = 3,
         success: float = np.inf,
         ours: bool = False,
     ):
         self.num_envs, self.player, self.arguments, self.ours = num_envs, player, list(arguments), ours
         self.parameters, self.time_scale, self.budget, self.threshold = parameters or {}, time_scale, restarts, success
-        self._launch_settings = {"seed": seed, "no_graphics": no_graphics, "port": port, "timeout": timeout}
+        self.seed = seed
+        self._launch_settings = {"no_graphics": no_graphics, "port": port, "connect": connect, "timeout": timeout}
         self._which = behavior, sensors, goal_signal
         self.restarts = 0
         self.statistics: dict[str, float] = {}  # what the player reported, newest averages
@@ -84,7 +86,11 @@ class UnityWorld(World):
             self.capabilities = IN_PROCESS
         self.client: Client | None = None
         self._launch()
-        self._describe()
+        try:
+            self._describe()
+        except BaseException:
+            self.close()
+            raise
 
     # Starting
 
@@ -94,13 +100,13 @@ class UnityWorld(World):
         )  # fmt: skip
         self.control = Control()
         side = [self.engine, self.scene, self.stats, *([self.control] if self.ours else [])]
-        self.client = start(
-            self.player, self.arguments, side, num_areas=self.num_envs, **self._launch_settings
-        )
+        settings = self._launch_settings | {"seed": self.seed + 1000 * self.restarts}  # not the same life again
+        self.client = start(self.player, self.arguments, side, num_areas=self.num_envs, **settings)
         self.engine.set_configuration_parameters(time_scale=self.time_scale)
         try:
             self._send({"control": True, "reset": list(range(self.num_envs))})
             self._wait()
+            self.table = Table(self._env.behavior_specs, self._env, self.num_envs, self.control.agents)
         except FAULTS as error:
             said = report(self.player, self.arguments, error, self.client)
             self.close()
@@ -108,7 +114,6 @@ class UnityWorld(World):
         except BaseException:
             self.close()
             raise
-        self.table = Table(self._env.behavior_specs, self._env, self.num_envs, self.control.agents)
 
     @property
     def _env(self) -> Client:
@@ -152,11 +157,13 @@ class UnityWorld(World):
 
     def reset(self, ids: np.ndarray, seeds: Sequence[int | None] | None = None) -> tuple[Arrays, Arrays]:
         ids = np.asarray(ids, int)
-        words = {"reset": ids.tolist(), "seeds": None if seeds is None else [None if s is None else int(s) for s in seeds]}
+        given = None if seeds is None else [None if s is None else int(s) % 2**63 for s in seeds]
+        words = {"reset": ids.tolist(), "seeds": given}
         try:
             if self.ours or len(ids) == self.num_envs:
                 self._send(words)
-                self._wait() if not self.ours else None
+                if not self.ours:
+                    self._wait()
                 self.table.read(self._env, fresh=ids)
         except FAULTS as error:
             self._replace(error)
@@ -191,7 +198,7 @@ class UnityWorld(World):
         self._env.step()
         self.table.read(self._env)
         for _ in range(PATIENCE):
-            if self.ours or self.table.asking or self.table.over.all():
+            if self.ours or self.table.asking:
                 return
             self._env.step()
             self.table.read(self._env, more=True)
@@ -199,9 +206,10 @@ class UnityWorld(World):
 
     def _replace(self, error: BaseException) -> None:
         """A new player for one that failed, within the budget. Raises PlayerError beyond it."""
-        client = self._env
-        said = report(self.player, self.arguments, error, client)
-        self.close()
+        said = report(self.player, self.arguments, error, self._env)
+        self.close(grace=0)
+        if isinstance(error, PlayerError):  # another player of the same build would be no better
+            raise PlayerError(said) from error
         self.restarts += 1
         if self.restarts > self.budget:
             raise PlayerError(f"{said}; it was restarted {self.budget} times before") from error
@@ -266,7 +274,19 @@ class UnityWorld(World):
             return f"{agent} sees a picture of {seen.shape[0]} by {seen.shape[1]} pixels at step {self.steps[env]}."
         return f"{agent} senses {', '.join(f'{v:.2f}' for v in seen)}."
 
-    def close(self) -> None:
+    def close(self, grace: int | None = None) -> None:
+        """End the player; it has grace seconds to quit by itself."""
         if self.client is not None:
             client, self.client = self.client, None
-            client._close()
+            client._close(grace)
+
+
+def make(num_envs: int = 1, player: str | None = None, **settings: Any) -> UnityWorld:
+    """A build of the user's own: player is its path, "editor" for the Unity editor, else LUDUS_UNITY_PLAYER says.
+
+    Raises PlayerError where neither says which.
+    """
+    player = player or os.environ.get("LUDUS_UNITY_PLAYER")
+    if not player:
+        raise PlayerError('ludus/Unity-v0 needs a build: player="path/to/build", or LUDUS_UNITY_PLAYER')
+    return UnityWorld(num_envs, None if player == "editor" else player, **settings)

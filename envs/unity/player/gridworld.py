@@ -158,7 +158,7 @@ def _between(a: np.ndarray, b: np.ndarray, c: np.ndarray) -> np.ndarray:
 
 @functools.lru_cache(maxsize=4)
 def _camera(size: int) -> tuple[np.ndarray, np.ndarray]:
-    """The cell that each pixel shows, (H, W), the last one wall; and how each kind of cell looks there, (5, H, W, 3)."""
+    """The cell that each pixel shows, (H, W), the last one wall; and how each kind looks there, (5, H, W, 3)."""
     unit = HEIGHT / size  # orthographic, as high as the grid
     up = size - (np.arange(HEIGHT) + 0.5) / unit
     right = (np.arange(WIDTH) + 0.5 - WIDTH / 2) / unit + size / 2

@@ -115,15 +115,14 @@ class Player:
         return words, arrays
 
     def _reset(self, words: Mapping[str, Any], arrays: dict[str, np.ndarray]) -> None:
-        count = self.game.num_envs
+        everyone = list(range(self.game.num_envs))
+        areas, seeds = words.get("reset", everyone), words.get("seeds")
         if arrays:
             self.game.restore(arrays)
-        elif "reset" in words:
-            if words["reset"]:
-                self.game.reset(np.array(words["reset"]), words.get("seeds"))
-        else:
-            seeds = None if self.started else [self.seed + i for i in range(count)]
-            self.game.reset(np.arange(count), seeds)
+        elif not self.started:
+            self.game.reset(np.array(everyone), seeds or [self.seed + i for i in everyone])
+        elif areas:
+            self.game.reset(np.array(areas), seeds)
         self.started = True
 
     def _restart(self, areas: np.ndarray) -> None:
