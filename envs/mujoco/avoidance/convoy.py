@@ -73,7 +73,7 @@ class Convoy(Arena):
         """The way winds around the arena, to the left or to the right; the convoy stands behind its start."""
         count = self.robots
         turn, side = draw.uniform(0, 2 * np.pi)[:, None], np.where(draw.random(1) < 0.5, -1, 1)
-        ahead = 85 * np.arange(1, self.stops + 1) + draw.uniform([-12.0] * self.stops, [12.0] * self.stops)
+        ahead = 80 * np.arange(1, self.stops + 1) + draw.uniform([-10.0] * self.stops, [10.0] * self.stops)
         stops = _at(turn + side * np.radians(ahead), draw.uniform([0.32] * self.stops, [0.5] * self.stops))
         behind = -42 * np.arange(count) + draw.uniform([-2.0] * count, [2.0] * count)
         start = _at(turn + side * np.radians(behind), draw.uniform([0.43] * count, [0.47] * count))
