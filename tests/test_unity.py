@@ -19,7 +19,7 @@ FAKES = Path(__file__).with_name("fake_player.py")
 SCORES = {"ludus/Basic-v0": (0.93, 0.93), "ludus/Ball3D-v0": (100.0, 100.0), "ludus/GridWorld-v0": (0.9, 1.0)}
 
 
-def wired(name, copies=3, **settings) -> Any:
+def wired(name, copies=3, **settings: Any) -> Any:
     return envs.make(name, copies, wire=True, **{"timeout": 20} | settings)
 
 
@@ -82,11 +82,12 @@ def fake(tmp_path):
     """fault -> a world of such a player; afterwards none of its processes may be left."""
     worlds = []
 
-    def build(fault, copies=2, **settings) -> Any:
+    def build(fault, copies=2, **settings: Any) -> Any:
         file = tmp_path / fault
         file.write_text(f'#!/bin/sh\nexec {sys.executable} {FAKES} {fault} "$@"\n')
         file.chmod(0o755)
-        worlds.append(UnityWorld(copies, str(file), **{"connect": 30, "timeout": 20, "restarts": 1} | settings))
+        given: dict[str, Any] = {"connect": 30, "timeout": 20, "restarts": 1} | settings
+        worlds.append(UnityWorld(copies, str(file), **given))
         return worlds[-1]
 
     yield build

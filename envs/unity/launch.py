@@ -35,6 +35,8 @@ class PlayerError(RuntimeError):
 class Guarded(RpcCommunicator):
     """Unity's communicator that notices a dead player at once, and waits for no message without a deadline."""
 
+    unity_to_external: Any
+
     def poll_for_timeout(self, poll_callback=None):
         deadline = time.monotonic() + self.timeout_wait
         while not self.unity_to_external.parent_conn.poll(SLICE):

@@ -62,7 +62,7 @@ class Behaviour:
         into as many equal parts as the branch has choices.
         """
         if not self.continuous:
-            return spaces.MultiDiscrete(self.branches)
+            return spaces.MultiDiscrete(list(self.branches))
         return spaces.Box(-1, 1, (self.continuous + len(self.branches),), np.float32)
 
     def split(self, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .games import build, game
+from .games import build, game, table
 from .launch import bundled
 from .world import UnityWorld
 
@@ -31,6 +31,8 @@ class WiredGame(UnityWorld):
 
     def __init__(self, name: str, num_envs: int, settings: Mapping[str, Any], **wire: Any):
         parameters = {"parameters": wire["parameters"]} if "parameters" in wire else {}
+        usual = inspect.signature(game(name)).parameters  # the player's own choice may be another
+        settings = {key: usual[key].default for key in table()[name].get("official", {})} | dict(settings)
         self.mirror = game(name)(num_envs, **settings, **parameters)
         self.skills, self.goals, self.render_fps = self.mirror.skills, self.mirror.goals, self.mirror.render_fps
         self.max_episode_steps = self.mirror.max_episode_steps

@@ -23,11 +23,16 @@ from mlagents_envs.side_channel.stats_side_channel import StatsSideChannel
 PATIENCE = 1000  # exchanges without a decision after which a player is taken to be stuck
 NO_LIMIT = 1_000_000
 
+
+def _won(world, arguments):
+    return world.unwrapped.won
+
+
 earn = Skill(
     "earn",
     ("earn as much reward as you can", "get the highest score"),
-    achieved=lambda world, _: world.unwrapped.won,
-    progress=lambda world, _: world.unwrapped.won.astype(float),
+    achieved=_won,
+    progress=lambda world, arguments: _won(world, arguments).astype(float),
     held_out=("do as well as possible",),
     chinese=("尽量多得分", "争取最高分"),
 )

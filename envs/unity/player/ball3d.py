@@ -19,11 +19,17 @@ KEPT, LOST = 0.1, -1.0
 START_TILT, START_HEIGHT, START_REACH = np.radians(10.0), 4.0, 1.5
 BOUND = (1.0, 1.0, 4.0, 4.0, 4.0, 10.0, 10.0, 10.0)
 
+
+def _share(world, arguments):
+    """(n,) how much of the episode the ball was kept."""
+    return world.unwrapped.kept / world.unwrapped.max_episode_steps
+
+
 balance = Skill(
     "balance",
     ("keep the ball on the plate", "balance the ball"),
-    achieved=lambda world, _: world.unwrapped.kept >= world.unwrapped.max_episode_steps,
-    progress=lambda world, _: np.clip(world.unwrapped.kept / world.unwrapped.max_episode_steps, 0, 1),
+    achieved=lambda world, arguments: _share(world, arguments) >= 1,
+    progress=lambda world, arguments: np.clip(_share(world, arguments), 0, 1),
     held_out=("do not let the ball fall",),
     chinese=("让球留在板上", "保持球的平衡"),
 )

@@ -67,10 +67,10 @@ class Basic(Game):
         choice = acts["agent"][1][:, 0]
         self.place = np.clip(self.place + (choice == 2) - (choice == 1), 0, PLACES - 1)
         at = {name: self.place == place for name, place in GOALS.items()}
-        pay = {"agent": sum(PAY[name] * at[name] for name in GOALS) - STEP_COST}
+        pay = PAY["small"] * at["small"] + PAY["large"] * at["large"]
         if self.asked:
-            pay["agent"] = np.where(self.place == self.wanted, 1.0, 0.0) - STEP_COST
-        return Played(pay, {"agent": at["small"] | at["large"]})
+            pay = np.where(self.place == self.wanted, 1.0, 0.0)
+        return Played({"agent": pay - STEP_COST}, {"agent": at["small"] | at["large"]})
 
     def sense(self):
         return {"agent": {"BasicSensor": np.arange(PLACES) == self.place[:, None]}}

@@ -26,7 +26,7 @@ class Board:
         self.low, self.high = np.asarray(low, float), np.asarray(high, float)
         self.scale = float(min((WIDTH, HEIGHT - TOP) / (self.high - self.low))) * 0.96
         self.centre = np.array([WIDTH / 2, (HEIGHT + TOP) / 2])
-        self.polygon([self.low, (high[0], low[1]), self.high, (low[0], high[1])], ground)
+        self.polygon([low, (high[0], low[1]), high, (low[0], high[1])], ground)
         self.pen.text((12, 10), words, INK, font=_font(20))
 
     def at(self, point: Sequence[float]) -> tuple[float, float]:
@@ -41,7 +41,7 @@ class Board:
         """A rectangle turned by angle (radians)."""
         corners = np.array([(1, 1), (-1, 1), (-1, -1), (1, -1)]) * np.asarray(half, float)
         turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
-        self.polygon(corners @ turn + np.asarray(centre, float), colour, INK)
+        self.polygon((corners @ turn + np.asarray(centre, float)).tolist(), colour, INK)
 
     def disc(self, centre: Sequence[float], radius: float, colour: Colour) -> None:
         x, y = self.at(centre)

@@ -22,7 +22,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     name = next((n for n in names if n in table()), asked.game or "")
     try:
         play = find(name)
-        settings = dict(_setting(text) for text in asked.set)
+        settings = table()[name].get("official", {}) | dict(_setting(text) for text in asked.set)
         if asked.port is None:
             raise ValueError("no --mlagents-port: this player has no window; start it through UnityEnvironment")
     except ValueError as error:
