@@ -55,6 +55,11 @@ def bang(world, step):
     return {a: np.sign(x) for a, x in random(world, step // 3).items()}
 
 
+def straight(world, step):
+    """Of those that avoid: the way there, without looking at anybody."""
+    return world.task.straight()
+
+
 # Can be solved, not by chance, not alone
 
 
@@ -102,6 +107,34 @@ def test_no_agent_may_repeat_what_another_does(name):
         assert success(start(name, 32), repeat) < 0.1, f"{parrot} repeats {other}"
 
 
+def returns(world, policy):
+    """group -> what its agents earn in their first episodes, on average."""
+    total, over = {a: np.zeros(world.num_envs) for a in world.agents}, np.zeros(world.num_envs, bool)
+    for step in range(world.max_episode_steps):
+        result = world.step(policy(world, step))
+        for agent, reward in result.reward.items():
+            total[agent] += np.where(over, 0, reward)
+        over |= result.done
+    return {group: np.mean([total[a] for a in members]) for group, members in world.groups.items()}
+
+
+@every_robot
+def test_the_script_earns_clearly_more_than_idling_or_anything_or_not_looking(name):
+    """Each group of a team when all act otherwise; each side of a game when it does and the other plays its script."""
+    groups, best = envs.make(name).groups, returns(start(name, 12), scripted)
+    sides = [(group,) for group in groups] if name in envs.ids("competitive") else [tuple(groups)]
+    for side in sides:
+        blind = name in envs.ids("avoidance") and side == sides[0]  # only the first side of a game has to look
+        for policy in (idle, random, *([straight] if blind else [])):
+
+            def played(world, step, policy=policy, side=side):
+                actions = policy(world, step)
+                return world.scripted() | {a: actions[a] for group in side for a in groups[group]}
+
+            earned = returns(start(name, 12), played)
+            assert all(best[group] > 1.4 * max(earned[group], 0) for group in side), policy.__name__
+
+
 @every_choice
 def test_only_the_sentence_says_what_to_do(name):
     """The same start, another goal: what agents see is the same, and the script for one goal fails the others."""
@@ -132,7 +165,7 @@ def test_only_the_sentence_says_what_to_do(name):
 
 @every_avoider
 def test_who_does_not_look_fails_at_least_half_the_time(name):
-    assert success(start(name, 100), lambda world, step: world.task.straight()) <= 0.5
+    assert success(start(name, 100), straight) <= 0.5
 
 
 def test_every_skill_is_achieved_in_some_task_and_progress_says_so():

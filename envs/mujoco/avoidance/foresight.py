@@ -9,7 +9,7 @@ from .geometry import length
 SPEED = 0.45  # of a robot at full drive, m/s
 TIMES = np.arange(1, 9)[:, None, None] * 0.12  # looked at, s
 ANGLES = np.arange(16) * np.pi / 8
-WISHES = [(0.0, 0.0), *((v * np.cos(a), v * np.sin(a)) for v in (0.5, 1.0) for a in ANGLES)]
+WISHES = np.array([(0.0, 0.0), *((v * np.cos(a), v * np.sin(a)) for v in (0.5, 1.0) for a in ANGLES)])
 ROOM = 0.03  # nearer than this one does not go, m
 
 
@@ -36,17 +36,16 @@ def choose(
 
 
 def _best(here: np.ndarray, target: np.ndarray, avoid: np.ndarray, hulls: np.ndarray) -> np.ndarray:
-    """(2, n): the wish of one robot at here (2, n) that costs least; avoid: (2, times, others, n), m."""
+    """(2, n): the wish of one robot at here (2, n) that costs least; avoid: (2, times, others, n), m.
+
+    A wish costs the way that will be left, m, and much more if it leads close to somebody, the sooner the more.
+    """
     direct = 8 * (target - here)
     direct /= np.maximum(length(direct), 1)
-    wishes = np.stack([direct, 0.5 * direct, *(np.array(w)[:, None] + 0 * direct for w in WISHES)])
-    cost = np.stack([_cost(wish, here, target, avoid, hulls) for wish in wishes])
-    return np.take_along_axis(wishes, cost.argmin(axis=0)[None, None], axis=0)[0]
-
-
-def _cost(wish, here, target, avoid, hulls):
-    """(n,): the way that will be left, m, and much more if it leads close to somebody, the sooner the more."""
-    mine = here[:, None] + SPEED * TIMES[:, 0] * wish[:, None]
-    gap = length(mine[:, :, None] - avoid) - hulls
-    close = (np.maximum(ROOM - gap, 0) / (0.5 + TIMES)).max(axis=(0, 1), initial=0)
-    return length(target - mine[:, 3]) + 10 * close
+    fixed = np.repeat(WISHES.T[:, :, None], here.shape[1], axis=2)
+    wishes = np.concatenate([direct[:, None], 0.5 * direct[:, None], fixed], axis=1)
+    mine = here[:, None, None] + SPEED * TIMES * wishes[:, None]  # (2, times, wishes, n)
+    gap = length(mine[:, :, :, None] - avoid[:, :, None]) - hulls
+    close = (np.maximum(ROOM - gap, 0) / (0.5 + TIMES[..., None])).max(axis=(0, 2), initial=0)
+    cost = length(target[:, None] - mine[:, 3]) + 10 * close
+    return np.take_along_axis(wishes, cost.argmin(axis=0)[None, None], axis=1)[:, 0]
