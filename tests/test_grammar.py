@@ -1,6 +1,7 @@
 """Sentences are commands, in two languages; whatever else is said gets an answer in the world's own words."""
 
 import time
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ TEXT = envs.ids("text")
 
 
 def table(name):
-    world = envs.make(name)
+    world: Any = envs.make(name)
     return world.table
 
 
@@ -140,7 +141,7 @@ def test_hostile_sentences_pass_the_time_and_nothing_else():
     world = envs.make("ludus/HouseholdTeam-v0", len(HOSTILE), text=True)
     assert isinstance(world, Spoken)
     world.reset(np.arange(len(HOSTILE)), list(range(len(HOSTILE))))
-    space = world.observation_spaces["ann"]
+    space: Any = world.observation_spaces["ann"]
     texts = np.array(HOSTILE, object)
     result = world.step({"ann": texts, "bob": texts[::-1]})
     assert (result.info["success"] == 0).all()

@@ -205,7 +205,7 @@ class House(TextWorld):
         rooms, places, things, states = len(self.rooms), len(self.furniture), len(self.things), len(self.states)
         shapes = (rooms - 1,), (rooms, rooms), (places,), (places,), (things,), (things, states), (len(self.agents),)
         order, chance, stood, ajar, at, made, room = layout.drawn(draw, *shapes)
-        self.link[ids] = layout.tree(self.passable, order, chance)
+        self.link[ids] = layout.tree(np.asarray(self.passable), order, chance)
         self.far[ids] = layout.distances(self.link[ids])
         self.stood[ids] = self.stands.pick(stood)
         self.open[ids] = ~self.opens | (ajar < AJAR)
@@ -238,7 +238,7 @@ class House(TextWorld):
     def _say(self, phrase: str, **nouns: str) -> str:
         return self.lexicon.say(phrase, self.language, **nouns)
 
-    def _inside(self, env: int, f: int) -> str:
+    def _inside(self, env: int, f: int | np.integer) -> str:
         if not self.open[env, f]:
             return self._say("closed")
         inside = self._things(env, self.at[env] == len(self.rooms) + f)
@@ -250,7 +250,7 @@ class House(TextWorld):
     def _listed(self, names: list[str]) -> str:
         return ("、" if self.language == "zh" else ", ").join(names)
 
-    def _called(self, env: int, t: int) -> str:
+    def _called(self, env: int, t: int | np.integer) -> str:
         """A thing and what was made of it."""
         made = [
             self.lexicon.word(s, self.language)

@@ -56,7 +56,7 @@ class TextWorld(World):
             raise registry.nearest(str(language), list(LANGUAGES), "language")
         self.num_envs, self.agents, self.lexicon, self.language = num_envs, tuple(agents), lexicon, language
         self.groups = {"agents": self.agents}
-        self.words = tuple(words) if len(self.agents) > 1 else ()
+        self.words: tuple[str, ...] = tuple(words) if len(self.agents) > 1 else ()
         self.table = Table(lexicon, {**verbs, **({"say": {"word": self.words}} if self.words else {})})
         self.skills, self.goals, self.pay = tuple(skills), tuple(goals), pay
         self.fixed = self._fixed(goal)
