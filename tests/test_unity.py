@@ -1,5 +1,6 @@
 """Unity on both sides of the wire: our worlds through Unity's client, and our players under it."""
 
+import os
 import signal
 import sys
 import time
@@ -97,14 +98,15 @@ def fake(tmp_path):
 
 
 def processes(words: str) -> list[int]:
-    """The processes whose command line holds words."""
+    """Children of this process, zombies left out, whose command line holds words; other runs have their own."""
     found = []
     for folder in Path("/proc").glob("[0-9]*"):
         try:
             line = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+            parent = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
         except OSError:
             continue
-        if words in line:
+        if words in line and parent == os.getpid():
             found.append(int(folder.name))
     return found
 
