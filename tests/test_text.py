@@ -191,7 +191,7 @@ def test_an_instructed_text_world_pays_for_progress(name):
     view = Instructed(build(name, 8), progress=1.0, success=1.0)
     view.reset(np.arange(8), range(8))
     total = sum(view.step(view.scripted()).reward[view.agents[0]] for _ in range(view.max_episode_steps))
-    assert (total > 1).all()
+    assert (np.asarray(total) > 1).all()
 
 
 # Worlds

@@ -54,7 +54,8 @@ class TextWorld(World):
     ):
         if language not in LANGUAGES:
             raise registry.nearest(str(language), list(LANGUAGES), "language")
-        self.num_envs, self.agents, self.lexicon, self.language = num_envs, tuple(agents), lexicon, language
+        self.num_envs, self.lexicon, self.language = num_envs, lexicon, language
+        self.agents: tuple[str, ...] = tuple(agents)
         self.groups = {"agents": self.agents}
         self.words: tuple[str, ...] = tuple(words) if len(self.agents) > 1 else ()
         self.table = Table(lexicon, {**verbs, **({"say": {"word": self.words}} if self.words else {})})
@@ -74,7 +75,7 @@ class TextWorld(World):
         self.make()
         self._masks: dict[int, np.ndarray] = {}
         self._last = {a: self._seen(k, ALL) for k, a in enumerate(self.agents)}
-        width = self._last[self.agents[0]].shape[1]
+        width = next(iter(self._last.values())).shape[1]
         self.observation_spaces = {a: spaces.Box(0, 1, (width,), np.float32) for a in self.agents}
         self.action_spaces = {a: spaces.Discrete(len(self.table)) for a in self.agents}
 
