@@ -100,7 +100,8 @@ def test_pillars_go_on_their_way_after_a_restore_and_start_anew_at_a_reset():
         world.step(idle)
     other.restore(world.state())
     for _ in range(5):
-        assert np.array_equal(*(w.step(idle).obs["yellow"] for w in (world, other)))
+        one, same = (w.step(idle).obs["yellow"] for w in (world, other))
+        assert np.array_equal(one, same)
     here = world.task.pillar.copy()
     world.reset(np.array([1]))
     moved = (here != world.task.pillar).any(axis=(1, 2))
@@ -231,5 +232,6 @@ def test_settings_that_make_no_sense_are_named(name, settings, said):
 def test_bodies_touch_nothing_in_the_engine():
     """Touching ends the episode: there is nothing for contacts to do, and they would cost."""
     for name in ARENAS:
-        model = envs.make(name).sims.model
+        world: Any = envs.make(name)
+        model = world.sims.model
         assert not model.geom_contype.any() and not model.geom_conaffinity.any()

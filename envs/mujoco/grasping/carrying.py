@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Final
 
 import numpy as np
 
@@ -12,7 +13,10 @@ from ..rewards import approach, dist
 from .holding import above, around, grasping, loose
 from .workbench import Workbench, lost
 
-PART, WALLS, DROP = range(3)  # of a place: its part; its middle to its walls along x, y, m; where things are let go, m
+# of a place: its part; its middle to its walls along x and y, m; the height where things are let go, m
+PART: Final = 0
+WALLS: Final = 1
+DROP: Final = 2
 PLACES = {"in the basket": ("basket", (0.055, 0.055), 0.06), "on the tray": ("tray", (0.075, 0.055), 0.015)}
 
 REST, HALF = 0, 1  # height of a thing's frame when it rests on the table; half its width where it is held; m
