@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from acting import success
 
 from ludus import envs
 from ludus.envs.mujoco.arms.inverse import damped, solve
@@ -39,16 +40,6 @@ def start(name="Reach-v0", num_envs=1, **settings) -> Any:
     world = envs.make(name, num_envs, **{"body": "panda", "horizon": 1000} | settings)
     world.reset(np.arange(num_envs), range(num_envs))
     return world
-
-
-def success(world):
-    """The share of copies whose first episode ends in success under the script."""
-    won, over = np.zeros(world.num_envs, bool), np.zeros(world.num_envs, bool)
-    for _ in range(world.max_episode_steps):
-        result = world.step(world.scripted())
-        won |= result.info["success"] & result.done & ~over
-        over |= result.done
-    return won.mean()
 
 
 def tilt(world):

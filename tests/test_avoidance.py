@@ -4,27 +4,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from acting import start, success
 
 from ludus import envs
 from ludus.envs.mujoco.avoidance.geometry import outside, sweep
 
 ARENAS = ("Crossing-v0", "Swap-v0", "Corridor-v0", "MovingObstacles-v0")
-
-
-def start(name, num_envs, **settings) -> Any:
-    world = envs.make(name, num_envs, **settings)
-    world.reset(np.arange(num_envs), range(num_envs))
-    return world
-
-
-def success(world):
-    """The share of copies whose first episode the script solves."""
-    won, over = np.zeros(world.num_envs, bool), np.zeros(world.num_envs, bool)
-    for _ in range(world.max_episode_steps):
-        result = world.step(world.scripted())
-        won |= result.info["success"] & result.done & ~over
-        over |= result.done
-    return won.mean()
 
 
 def columns(world, meaning):

@@ -1,32 +1,11 @@
 """What formation and convoy promise: places are where they should be, and a convoy goes on only when it is whole."""
 
-from typing import Any
-
 import numpy as np
 import pytest
+from acting import idle, start, success
 
 from ludus import envs
 from ludus.envs.mujoco.avoidance import foresight, trail
-
-
-def start(name, num_envs, **settings) -> Any:
-    world = envs.make(name, num_envs, **settings)
-    world.reset(np.arange(num_envs), range(num_envs))
-    return world
-
-
-def idle(world):
-    return {a: np.zeros((world.num_envs, 2)) for a in world.agents}
-
-
-def success(world, policy=lambda world: world.scripted()):
-    """The share of copies whose first episode ends in success."""
-    won, over = np.zeros(world.num_envs, bool), np.zeros(world.num_envs, bool)
-    for _ in range(world.max_episode_steps):
-        result = world.step(policy(world))
-        won |= result.info["success"] & result.done & ~over
-        over |= result.done
-    return won.mean()
 
 
 def line_up(world, *places):
@@ -124,13 +103,13 @@ def test_way_points_count_in_their_order_alone():
     for place, passed in (((0.1, 0.4), 0), ((0.1, 0), 1), ((0.4, -0.4), 1), ((0.1, 0.4), 2), ((0.4, -0.4), 3)):
         line_up(world, place, np.subtract(place, [0.2, 0]), np.subtract(place, [0.4, 0]))
         assert world.task.passed.tolist() == [passed]
-    assert world.step(idle(world)).info["success"].all()
+    assert world.step(idle(world, 0)).info["success"].all()
     line_up(world, (0, 0), (-0.2, 0), (-0.5, 0))
     assert not world.task.success().any(), "the last one has lost the convoy"
 
 
 def test_a_leader_that_waits_for_nobody_fails():
-    def hasty(world):
+    def hasty(world, step):
         task, way = world.task, world.task.trail.T
         ahead = task._drive(trail.point(way, trail.along(way, task.here) + 0.125))
         return world.scripted() | {"red": ahead["red"]}

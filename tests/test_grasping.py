@@ -1,21 +1,14 @@
 """What one arm's tasks promise beyond what holds for every robot: nothing but the right thing pays, or counts."""
 
-from typing import Any
-
 import numpy as np
 import pytest
+from acting import start
 
 from ludus import envs
 from ludus.envs.instructions import parse
 
 CARRYING = ["PickPlace-v0", "Stack-v0"]
 OPENING = ["OpenDrawer-v0", "OpenFridge-v0"]
-
-
-def start(name, num_envs, **settings) -> Any:
-    world = envs.make(name, num_envs, **settings)
-    world.reset(np.arange(num_envs), range(num_envs))
-    return world
 
 
 def play(world, policy):

@@ -2,12 +2,12 @@
 
 import sys
 from pathlib import Path
-from typing import Any
 
 import gymnasium
 import mujoco
 import numpy as np
 import pytest
+from acting import start
 from lives import Actor, assert_same, live, row
 
 from ludus import envs
@@ -31,12 +31,6 @@ ALL = {
 }
 SHARED = (*ALL, "obs", "size")
 every_robot = pytest.mark.parametrize("name", envs.ids("mujoco"))
-
-
-def start(name, num_envs=1, **settings) -> Any:
-    world = envs.make(name, num_envs, **settings)
-    world.reset(np.arange(num_envs), range(num_envs))
-    return world
 
 
 def steps(world, count):

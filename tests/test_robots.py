@@ -4,10 +4,10 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
+from acting import bang, idle, random, scripted, start, straight, success
 
 from ludus import envs
 from ludus.envs.mujoco.page import page
@@ -18,46 +18,6 @@ every_team = pytest.mark.parametrize("name", envs.ids("mujoco", "cooperative"))
 every_game = pytest.mark.parametrize("name", envs.ids("mujoco", "competitive"))
 every_choice = pytest.mark.parametrize("name", envs.ids("mujoco", "choice"))
 every_avoider = pytest.mark.parametrize("name", envs.ids("mujoco", "avoidance"))
-
-
-def start(name, num_envs, first_seed=0) -> Any:
-    world = envs.make(name, num_envs)
-    world.reset(np.arange(num_envs), [first_seed + i for i in range(num_envs)])
-    return world
-
-
-def success(world, policy):
-    """The share of copies whose first episode ends in success under policy(world, step) -> actions."""
-    won, over = np.zeros(world.num_envs, bool), np.zeros(world.num_envs, bool)
-    for step in range(world.max_episode_steps):
-        result = world.step(policy(world, step))
-        won |= result.info["success"] & result.done & ~over
-        over |= result.done
-    assert over.all()
-    return won.mean()
-
-
-def scripted(world, step):
-    return world.scripted()
-
-
-def idle(world, step):
-    return {a: np.zeros((world.num_envs, *world.action_spaces[a].shape)) for a in world.agents}
-
-
-def random(world, step):
-    rng = np.random.default_rng(step)
-    return {a: rng.uniform(-1, 1, x.shape) for a, x in idle(world, step).items()}
-
-
-def bang(world, step):
-    """The hardest way to act: each entry at one of its ends, held for three steps."""
-    return {a: np.sign(x) for a, x in random(world, step // 3).items()}
-
-
-def straight(world, step):
-    """Of those that avoid: the way there, without looking at anybody."""
-    return world.task.straight()
 
 
 # Can be solved, not by chance, not alone

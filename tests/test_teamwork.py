@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from test_robots import idle, scripted, start, success
+from acting import idle, scripted, start, success
 
 from ludus import envs
 from ludus.envs.mujoco.rewards import dist
