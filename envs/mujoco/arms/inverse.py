@@ -15,7 +15,7 @@ def damped(jacobian: np.ndarray, velocity: np.ndarray, pull: np.ndarray, damping
     """(k, n) joint velocities that give the hand velocity (6, n), under jacobian (6, k, n), as nearly as is sensible.
 
     Damped least squares, q' = z + Jᵀ(JJᵀ + λ²I)⁻¹(v − Jz), with λ the damping: near a singular posture the joints
-    keep finite speeds and the hand lags (Wampler 1986; Nakamura and Hanafusa 1986; Buss 2004, section 6). What freedom
+    keep finite speeds and the hand lags (Wampler 1986; Nakamura and Hanafusa 1986; Buss 2004). What freedom
     is left follows the pull z (k, n), which moves the hand no more than the damping lets it (Liégeois 1977).
     """
     square = _sum(jacobian[:, None, i] * jacobian[None, :, i] for i in range(len(pull)))
@@ -36,7 +36,7 @@ def _sum(terms: Iterator[np.ndarray]) -> np.ndarray:
 def solve(matrix: np.ndarray, right: np.ndarray) -> np.ndarray:
     """(k, n): x of matrix (k, k, n) x = right (k, n), both used up.
 
-    Gauss's elimination without pivoting, which is safe for what is positive definite (Golub and Van Loan, 4.2).
+    Gauss's elimination without pivoting, which is safe for what is positive definite (Golub and Van Loan, Matrix Computations).
     """
     size = len(right)
     for i in range(size):

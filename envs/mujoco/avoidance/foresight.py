@@ -21,15 +21,15 @@ def choose(
     Robots decide one after the other: each knows what those before it will do, and believes that the others go on.
 
     here, speed, target: (2, robots, n), places m, velocities m/s, places to come to m.
-    pillars: (2, pillars, n), m; radius, thick: of a robot and of a pillar, m.
+    pillars: (2, pillars, n), m, or (2, times, pillars, n) where they move; radius, thick: of a robot and a pillar, m.
     """
     plans = here[:, None] + TIMES * speed[:, None]
     chosen = np.empty_like(here)
+    fixed = pillars if pillars.ndim == 4 else np.repeat(pillars[:, None], len(TIMES), axis=1)
     others = np.arange(here.shape[1])
     for i in others:
-        fixed = np.repeat(pillars[:, None], len(TIMES), axis=1)
         avoid = np.concatenate([plans[:, :, others != i], fixed], axis=2)
-        hulls = np.array([2 * radius] * (len(others) - 1) + [radius + thick] * pillars.shape[1])[:, None]
+        hulls = np.array([2 * radius] * (len(others) - 1) + [radius + thick] * fixed.shape[2])[:, None]
         chosen[:, i] = _best(here[:, i], target[:, i], avoid, hulls)
         plans[:, :, i] = here[:, None, i] + SPEED * TIMES[:, 0] * chosen[:, None, i]
     return chosen

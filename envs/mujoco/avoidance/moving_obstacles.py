@@ -3,16 +3,11 @@
 import numpy as np
 
 from ..world import MujocoWorld
-from . import skills
+from . import foresight, skills
 from .arena import COLOURS, Arena
-from .geometry import length as distance
 from .skills import DISCS
 
 SWING = 0.3  # how far a pillar goes to either side of its path's middle, m
-SPEED = 0.45  # of a robot at full drive, m/s
-TIMES = np.arange(1, 11) * 0.12  # at which the script looks ahead, s
-ANGLES = np.arange(16) * np.pi / 8
-WISHES = np.array([(0.0, 0.0), *((v * np.cos(a), v * np.sin(a)) for v in (0.5, 1.0) for a in ANGLES)])  # it considers
 
 
 class MovingObstacles(Arena):
@@ -80,37 +75,15 @@ class MovingObstacles(Arena):
         return super().state() | {"path": self.path}
 
     def scripted(self):
-        """Each robot takes the velocity, of a few, that leads nearest to its place and in 1.2 s close to nobody."""
-        direct = 8 * (self.target - self.here)
-        wishes = [direct / np.maximum(distance(direct), 1), *(w[:, None, None] + 0 * direct for w in WISHES)]
-        ahead, others = self._pillars_ahead(), self._robots_ahead()
-        cost = np.stack([self._cost(wish, ahead, others) for wish in wishes])
-        best = np.argmin(cost, axis=0)[None, None]
-        return self._move(np.take_along_axis(np.stack(wishes), best, axis=0)[0])
+        """Each robot takes the velocity, of a few, that leads nearest to its place and soon close to nobody."""
+        wish = foresight.choose(self.here, self.speed, self.target, self._ahead(), self.radius, self.thick)
+        return self._move(wish)
 
-    def _pillars_ahead(self):
+    def _ahead(self):
         """(2, times, pillars, n): where the pillars will be, m."""
         x, y, phase, speed = self.path.transpose(1, 2, 0)
-        angle = phase + speed / SWING * (self.time + TIMES[:, None, None])
+        angle = phase + speed / SWING * (self.time + foresight.TIMES)
         return np.stack([x + 0 * angle, y + SWING * np.sin(angle)])
-
-    def _robots_ahead(self):
-        """(2, times, robots, n): where the robots will be if they go on as they do, m."""
-        return self.here[:, None] + TIMES[:, None, None] * self.speed[:, None]
-
-    def _cost(self, wish, pillars, others):
-        """(robots, n): the way that will be left, m, and much more if it leads close to somebody."""
-        mine = self.here[:, None] + SPEED * TIMES[:, None, None] * wish[:, None]
-        gap = (
-            distance(mine[:, :, :, None] - pillars[:, :, None]).min(axis=(0, 2), initial=np.inf)
-            - self.radius
-            - self.thick
-        )
-        if self.robots > 1:
-            meet = distance(mine[:, :, :, None] - others[:, :, self.others]).min(axis=(0, 2)) - 2 * self.radius
-            gap = np.minimum(gap, meet)
-        left = distance(self.target - mine[:, 2])
-        return left + 10 * np.maximum(0.04 - gap, 0)
 
 
 def make(num_envs: int, nthread: int = 0, **settings):
