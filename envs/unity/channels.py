@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 from safetensors.numpy import load, save
 
-ENGINE = uuid.UUID("e951342c-4f7e-11ea-b238-784f4387d1f7")
 PARAMETERS = uuid.UUID("534c891e-810f-11ea-a9d0-822485860400")
 STATS = uuid.UUID("a1d8f7b7-cec8-50f9-b78b-d3e165a78520")
 CONTROL = uuid.UUID("6b2cf5a0-52d7-5a0d-9c5e-1a1f6c0d7e11")  # ours, see pack

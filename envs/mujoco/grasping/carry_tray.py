@@ -7,10 +7,8 @@ from ..rewards import approach, closer, dist
 from ..task import Entry
 from ..world import MujocoWorld
 from . import team_skills as skills
-from .holding import above, around, grasping
+from .holding import OTHER, above, around, grasping
 from .workbench import Workbench, lost
-
-OTHER = {"left": "right", "right": "left"}
 
 
 class CarryTray(Workbench):

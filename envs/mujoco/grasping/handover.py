@@ -8,10 +8,9 @@ from ..rewards import approach, dist
 from ..task import Entry
 from ..world import MujocoWorld
 from . import team_skills as skills
-from .holding import above, around, grasping
+from .holding import OTHER, above, around, grasping
 from .workbench import Workbench, lost
 
-OTHER = {"left": "right", "right": "left"}
 MEET = np.array([0, 0, 0.16])  # where the baton changes hands, m
 
 

@@ -7,6 +7,8 @@ import numpy as np
 from ..arms.arm import Arm
 from ..rewards import approach, dist, near
 
+OTHER = {"left": "right", "right": "left"}  # of two arms
+
 
 def grasping(arm: Arm, place: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """(n,) each in [0, 1]: how near the fingertips are to place (n, 3), and how well they squeeze what is there."""

@@ -7,9 +7,9 @@ from ..rewards import approach, dist, near
 from ..task import Entry
 from ..world import MujocoWorld
 from . import skills
+from .holding import OTHER
 from .workbench import Workbench
 
-OTHER = {"left": "right", "right": "left"}
 TURN = {"left": np.array([1.0, 1.0, 1.0]), "right": np.array([-1.0, -1.0, 1.0])}  # the right arm faces the left one
 
 
