@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 
 import numpy as np
@@ -16,11 +17,22 @@ TOYS = tuple(toys.VARIANTS)
 IDS = tuple(i for i in envs.ids() if "needs-build" not in envs.spec(i).tags)
 
 
+LONGEST = 150  # steps of a life: what a world promises it keeps in these as well as in a thousand
+
+
 def make(name: str, num_envs: int = 1, **settings) -> World:
-    """num_envs copies of a registered id, or of a toy."""
+    """num_envs copies of a registered id, or of a toy; episodes of LONGEST steps at most, unless asked for."""
     if name in TOYS:
         return envs.make("toys:make", num_envs, variant=name, **settings)
-    return envs.make(name, num_envs, **settings)
+    return envs.make(name, num_envs, **{"max_episode_steps": min(length(name), LONGEST)} | settings)
+
+
+@functools.cache
+def length(name: str) -> int:
+    """Steps of an episode of a registered id."""
+    world = envs.make(name)
+    world.close()
+    return world.max_episode_steps
 
 
 def chance(space: spaces.Space, rng: np.random.Generator) -> np.ndarray:

@@ -1,5 +1,6 @@
 """Every registered world keeps the contract of core.World. A new task is covered the day it is registered."""
 
+import itertools
 import os
 import random
 import subprocess
@@ -179,8 +180,9 @@ def test_an_agent_that_ended_gets_zeros_until_its_copy_is_over(name, shared):
 # One life
 
 
-@pytest.mark.parametrize("nthread", [1, 2, 4])
-@every_world
+@pytest.mark.parametrize(
+    ("name", "nthread"), [(n, t) for n in ALL for t in ((1, 2, 4) if threads(n, 1) else (1,))], ids=str
+)
 def test_a_copy_of_a_batch_lives_as_a_single_world_with_its_seed(name, nthread):
     seeds = {n: range(100, 100 + n) for n in (3, 64, 257)}
     single = {s: live(make(name, 1, max_episode_steps=3, **threads(name, 1)), [s], 4) for s in (100, 102, 163, 356)}
@@ -311,11 +313,10 @@ def proper(world):
     return Actor(world, [1, 2, 3])()
 
 
-@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
 @every_world
-def test_an_action_that_is_not_finite_is_refused_by_agent_and_copy(name, bad, shared):
+def test_an_action_that_is_not_finite_is_refused_by_agent_and_copy(name, shared):
     world = shared(name)
-    for agent in world.agents:
+    for agent, bad in itertools.product(world.agents, (np.nan, np.inf, -np.inf)):
         actions = {a: np.array(v, float) for a, v in proper(world).items()}
         actions[agent].reshape(3, -1)[2, 0] = bad
         with pytest.raises(ValueError, match=rf"{agent!r} in copy 2 is not finite"):
