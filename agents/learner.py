@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 import contextlib
-import random
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import stable_baselines3 as sb3
 import torch
-from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.buffers import ReplayBuffer
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.logger import Logger, TensorBoardOutputFormat
-from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
+from stable_baselines3.common.noise import NormalActionNoise
 from stable_baselines3.common.vec_env import VecEnv
 
 from ..envs.registry import nearest
+from . import outputs, saving
+from .acting import Act
+from .algorithms import algorithm as find
 from .method import Method
 from .state import State, state_dict, tensors
 
-ALGORITHMS: dict[str, type[BaseAlgorithm]] = {"ppo": sb3.PPO, "sac": sb3.SAC}
 RESETS = {"optimizer": True, "buffer": True, "exploration": True, "critic": False}  # unless a stage says otherwise
 OWN = ("rows", "decay", "resets")  # settings that are not Stable-Baselines3's
 
@@ -59,8 +58,7 @@ class Learner:
         settings: Mapping[str, Any] | None = None,
         log: Path | None = None,
     ):
-        if algorithm not in ALGORITHMS:
-            raise nearest(algorithm, ALGORITHMS, "algorithm")
+        self.kind = find(algorithm)
         for method in methods:
             if method.algorithms and algorithm not in method.algorithms:
                 name = type(method).__name__.lower()
@@ -86,7 +84,7 @@ class Learner:
 
     @property
     def off_policy(self) -> bool:
-        return issubclass(ALGORITHMS[self.algorithm], OffPolicyAlgorithm)
+        return self.kind.off_policy
 
     def start(self, task: str, env: VecEnv, resets: Mapping[str, bool] | None = None, steps: int = 0) -> None:
         """A stage begins: env is seeded and reset, and what a stage starts afresh is reset.
@@ -118,12 +116,12 @@ class Learner:
             method.on_task_end(self, self.task)
 
     @contextlib.contextmanager
-    def trial(self, task: str) -> Iterator[Callable[[np.ndarray], np.ndarray]]:
-        """The policy as it is meant to act on task: obs (n, width) -> deterministic actions (n, …)."""
+    def trial(self, task: str) -> Iterator[Act]:
+        """The policy as it is meant to act on task: (obs (n, width), masks) -> deterministic actions (n, …)."""
         for method in self.methods:
             method.on_test_start(self, task)
         try:
-            yield lambda obs: self.model.predict(obs, deterministic=True)[0]
+            yield Act(self.model.policy, self.kind)
         finally:
             for method in reversed(self.methods):
                 method.on_test_end(self, task)
@@ -132,26 +130,36 @@ class Learner:
 
     def nets(self) -> list[tuple[str, torch.optim.Optimizer, list[torch.nn.Parameter]]]:
         """Each trained network: its name, optimizer and parameters."""
-        names = ("actor", "critic") if self.off_policy else ("policy",)
-        nets = [(name, getattr(self.model, name)) for name in names]
+        nets = [(name, getattr(self.model, name)) for name in self.kind.nets]
         return [(n, net.optimizer, [p for g in net.optimizer.param_groups for p in g["params"]]) for n, net in nets]
 
+    def distribution(self, rows: torch.Tensor) -> outputs.Output:
+        """What the policy says at rows (n, width), with gradients: a Gaussian or Choices (agents.outputs).
+
+        rows: of rollout_rows(), or observations alone.
+        """
+        return outputs.said(self.model, self.kind, rows)
+
+    def values(self, rows: torch.Tensor) -> torch.Tensor:
+        """(n,) what the critic holds the states at rows to be worth, with gradients."""
+        return outputs.values(self.model, self.kind, rows)
+
     def gaussian(self, obs: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Mean and log standard deviation, (n, actions) each, of the policy at obs, before any squashing."""
-        if self.off_policy:
-            mean, log_std, _ = self.model.actor.get_action_dist_params(obs)
-            return mean, log_std
-        distribution = self.model.policy.get_distribution(obs).distribution
-        return distribution.mean, distribution.stddev.log()
+        """Mean and log standard deviation, (n, actions) each, of a policy that has them; see distribution."""
+        said = self.distribution(obs)
+        return said.mean, said.log_std  # type: ignore[union-attr]
 
     def batch(self, count: int) -> Any:
         """count transitions of the current task alone, past the methods' on_batch."""
         return ReplayBuffer.sample(self.model.replay_buffer, count)
 
+    def rollout_rows(self) -> torch.Tensor:
+        """(n, width) the rows of the last rollout: observations, behind them masks and memory where there are any."""
+        return outputs.rollout(self.model)
+
     def rollout_observations(self) -> torch.Tensor:
-        """(n, width) the observations of the last rollout."""
-        buffer = self.model.rollout_buffer
-        return torch.as_tensor(buffer.observations.reshape(-1, *buffer.obs_shape), device=self.model.device)
+        """(n, width) the observations of the last rollout alone."""
+        return self.rollout_rows()[:, : self.model.observation_space.shape[0]]
 
     # saving
 
@@ -172,11 +180,12 @@ class Learner:
         if getattr(m, "log_ent_coef", None) is not None:
             state.arrays["log_ent_coef"] = m.log_ent_coef.detach().cpu().numpy().copy()
         if self.off_policy:
-            state.put("buffer", _buffer_state(m.replay_buffer))
-        state.put("random", _random_state(m))
+            state.put("buffer", saving.buffer_state(m.replay_buffer))
+        state.put("random", saving.random_state(m))
         if m._last_obs is not None:  # None: a stage has just begun
             state.arrays["last_obs"] = np.array(m._last_obs)
             state.arrays["last_starts"] = np.array(m._last_episode_starts)
+            state.arrays |= saving.memory_state(m)
         for i, method in enumerate(self.methods):
             state.put(f"method.{i}", method.state())
         state.meta |= {
@@ -184,7 +193,7 @@ class Learner:
             "stages": self._stages,
             "target": self._target,
             "stage": list(self._stage),
-            "counters": {k: getattr(m, k) for k in _COUNTERS},
+            "counters": {k: getattr(m, k) for k in saving.COUNTERS if hasattr(m, k)},
             "learning_starts": getattr(m, "learning_starts", None),
         }
         return state
@@ -202,11 +211,12 @@ class Learner:
         if "log_ent_coef" in state.arrays:
             m.log_ent_coef.data.copy_(torch.from_numpy(np.array(state.arrays["log_ent_coef"])))
         if self.off_policy:
-            _restore_buffer(m.replay_buffer, state.get("buffer"))
+            saving.restore_buffer(m.replay_buffer, state.get("buffer"))
             m.learning_starts = state.meta["learning_starts"]
         if "last_obs" in state.arrays:
             m._last_obs = np.array(state.arrays["last_obs"])
             m._last_episode_starts = np.array(state.arrays["last_starts"])
+            saving.restore_memory(m, state.arrays)
         else:
             env.seed(_stage_seed(self.seed, state.meta["stages"] - 1))
         for i, method in enumerate(self.methods):
@@ -215,7 +225,7 @@ class Learner:
             setattr(m, name, value)
         self.task, self._stages, self._target = (state.meta[k] for k in ("task", "stages", "target"))
         self._stage = tuple(state.meta["stage"])
-        _restore_random(m, state.get("random"))
+        saving.restore_random(m, state.get("random"))
 
     # inside
 
@@ -223,8 +233,12 @@ class Learner:
         settings = dict(self._settings)
         if self.off_policy:
             settings.setdefault("replay_buffer_class", HookedBuffer)
-        build: Any = ALGORITHMS[self.algorithm]
-        self._model = build("MlpPolicy", env, seed=self.seed, device=self.device, **settings)
+        if isinstance(settings.get("action_noise"), int | float):
+            settings["action_noise"] = _noise(settings["action_noise"], env)
+        build: Any = self.kind.build
+        self._model = build(self.kind.policy, env, seed=self.seed, device=self.device, **settings)
+        if hasattr(self._model, "exploration_schedule"):  # SB3's own counts from call to call of learn
+            self._model.exploration_schedule = self._epsilon
         if self._decay < 1:
             full = self._model.lr_schedule
             self._model.lr_schedule = lambda left: full(left) * self._fallen()
@@ -244,6 +258,13 @@ class Learner:
         begun, steps = self._stage
         done = min(1.0, (self.num_timesteps - begun) / steps) if steps else 0.0
         return 1 - (1 - self._decay) * done
+
+    def _epsilon(self, _: float) -> float:
+        """DQN's share of random actions: it falls evenly over a stage's first part; without a known stage it is low."""
+        m = self.model
+        begun, steps = self._stage
+        done = min(1.0, (self.num_timesteps - begun) / (steps * m.exploration_fraction)) if steps else 1.0
+        return m.exploration_initial_eps + (m.exploration_final_eps - m.exploration_initial_eps) * done
 
     def _hook(self, moment: str, name: str, params: list):
         def run(optimizer, args, kwargs):
@@ -267,8 +288,7 @@ class Learner:
 
     def _judging(self) -> list[tuple[str, torch.Tensor]]:
         """The parameters that say what states or actions are worth; of PPO, those that its actor has no part in."""
-        parts = ("critic", "critic_target") if self.off_policy else ("mlp_extractor.value_net", "value_net")
-        return [(k, v) for k, v in self.model.policy.named_parameters() if k.startswith(tuple(f"{p}." for p in parts))]
+        return [(k, v) for k, v in self.model.policy.named_parameters() if k.startswith(self.kind.critic)]
 
     def _reset(self, resets: Mapping[str, bool]) -> None:
         unknown = set(resets) - set(RESETS)
@@ -288,9 +308,6 @@ class Learner:
             self.model.learning_starts = self.num_timesteps + self._learning_starts
 
 
-_COUNTERS = ("num_timesteps", "_n_updates", "_episode_num", "_current_progress_remaining")
-
-
 class _Rollouts(BaseCallback):
     """Tells the methods when an on-policy rollout is whole."""
 
@@ -307,58 +324,21 @@ class _Rollouts(BaseCallback):
                 method.on_rollout(self._learner)
 
 
-def load_policy(
-    algorithm: str, settings: Mapping[str, Any], weights: Mapping[str, np.ndarray], env: VecEnv
-) -> Callable[[np.ndarray], np.ndarray]:
-    """A policy from saved weights (Learner.weights()): obs (n, width) -> deterministic actions."""
-    learner = Learner(
-        algorithm, settings=dict(settings) | ({"buffer_size": 1} if algorithm == "sac" else {}), device="cpu"
-    )
+def load_policy(algorithm: str, settings: Mapping[str, Any], weights: Mapping[str, np.ndarray], env: VecEnv) -> Act:
+    """A policy from saved weights (Learner.weights()): (obs (n, width), masks) -> deterministic actions; see Act."""
+    small = {"buffer_size": 1} if find(algorithm).off_policy else {}
+    learner = Learner(algorithm, settings=dict(settings) | small, device="cpu")
     learner._create(env)
     policy = learner.model.policy
     policy.load_state_dict({k: torch.from_numpy(np.array(v)) for k, v in weights.items()})
-    return lambda obs: policy.predict(obs, deterministic=True)[0]
+    return Act(policy, learner.kind)
+
+
+def _noise(spread: float, env: VecEnv) -> NormalActionNoise:
+    """Normal noise of one standard deviation for every action, drawn from NumPy's global generator as SB3 does."""
+    width = env.action_space.shape or (1,)
+    return NormalActionNoise(np.zeros(width, np.float32), np.full(width, spread, np.float32))
 
 
 def _stage_seed(seed: int, stage: int) -> int:
     return int(np.random.SeedSequence([seed, stage]).generate_state(1)[0])
-
-
-def _buffer_state(buffer: ReplayBuffer) -> State:
-    end = buffer.buffer_size if buffer.full else buffer.pos
-    arrays = {k: getattr(buffer, k)[:end].copy() for k in _buffer_fields(buffer)}
-    return State(arrays, {"pos": buffer.pos, "full": buffer.full})
-
-
-def _restore_buffer(buffer: ReplayBuffer, state: State) -> None:
-    for name in _buffer_fields(buffer):
-        getattr(buffer, name)[: len(state.arrays[name])] = state.arrays[name]
-    buffer.pos, buffer.full = state.meta["pos"], state.meta["full"]
-
-
-def _buffer_fields(buffer: ReplayBuffer) -> list[str]:
-    names = ["observations", "next_observations", "actions", "rewards", "dones", "timeouts"]
-    return [n for n in names if hasattr(buffer, n)]
-
-
-def _random_state(model: Any) -> State:
-    """SB3 draws from the global generators and from its action space's."""
-    kind, keys, pos, has_gauss, cached = np.random.get_state()
-    version, words, gauss = random.getstate()
-    arrays = {"torch": torch.get_rng_state().numpy(), "numpy": np.array(keys), "python": np.array(words, np.uint64)}
-    if torch.cuda.is_available():
-        arrays["cuda"] = torch.cuda.get_rng_state().numpy()
-    space = model.action_space.np_random.bit_generator.state
-    meta = {"numpy": [kind, pos, has_gauss, cached], "python": [version, gauss], "space": space}
-    return State(arrays, meta)
-
-
-def _restore_random(model: Any, state: State) -> None:
-    torch.set_rng_state(torch.from_numpy(np.array(state.arrays["torch"])))
-    kind, pos, has_gauss, cached = state.meta["numpy"]
-    np.random.set_state((kind, np.array(state.arrays["numpy"]), pos, has_gauss, cached))
-    version, gauss = state.meta["python"]
-    random.setstate((version, tuple(int(w) for w in state.arrays["python"]), gauss))
-    if "cuda" in state.arrays and torch.cuda.is_available():
-        torch.cuda.set_rng_state(torch.from_numpy(np.array(state.arrays["cuda"])))
-    model.action_space.np_random.bit_generator.state = state.meta["space"]

@@ -148,7 +148,7 @@ def build_methods(plan: Plan) -> list[Any]:
 
 
 def _algorithm(name: str) -> str:
-    from ..agents.learner import ALGORITHMS
+    from ..agents.algorithms import ALGORITHMS
 
     if name not in ALGORITHMS:
         raise registry.nearest(name, ALGORITHMS, "algorithm")
@@ -167,11 +167,11 @@ def _method(name: str) -> tuple[str, Any]:
 
 
 def _settings(curriculum: Curriculum, algorithm: str) -> dict[str, Any]:
-    from ..agents.learner import ALGORITHMS
+    from ..agents.algorithms import ALGORITHMS
     from .curriculum import Algorithm
 
     given = curriculum.algorithms.get(algorithm, Algorithm())
-    _check_names(given.settings, inspect.signature(ALGORITHMS[algorithm]).parameters, f"setting of {algorithm}")
+    _check_names(given.settings, inspect.signature(ALGORITHMS[algorithm].build).parameters, f"setting of {algorithm}")
     own = {"rows": given.rows, "decay": given.decay} | ({"resets": given.resets} if given.resets else {})
     return {**own, **given.settings}
 

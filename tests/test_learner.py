@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from ludus.agents.algorithms import ALGORITHMS
 from ludus.agents.interface import Interface
 from ludus.agents.learner import Learner, load_policy
 from ludus.agents.method import Method
@@ -53,13 +54,14 @@ def test_learning_in_pieces_is_learning_at_once(algorithm):
 
 @pytest.mark.parametrize("algorithm", SMALL)
 def test_a_learner_without_methods_is_plain_sb3(algorithm):
-    from ludus.agents.learner import ALGORITHMS, _stage_seed
+    from ludus.agents.learner import _stage_seed
 
     ours = born(algorithm)
     ours.start(REACH, env())
     ours.learn(160)
     venv = env()
-    plain = ALGORITHMS[algorithm]("MlpPolicy", venv, seed=1, device="cpu", **SMALL[algorithm])
+    kind = ALGORITHMS[algorithm]
+    plain: Any = kind.build(kind.policy, venv, seed=1, device="cpu", **SMALL[algorithm])
     venv.seed(_stage_seed(1, 0))
     plain.learn(160)
     assert all(torch.equal(v, plain.policy.state_dict()[k]) for k, v in ours.model.policy.state_dict().items())
