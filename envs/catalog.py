@@ -41,6 +41,9 @@ register("ludus/Basic-v0", ".unity.games:make", "unity", "single", "one-start", 
 register("ludus/BasicGoal-v0", ".unity.games:make", "unity", "single", "choice", "one-start", game="Basic", asked=True)
 register("ludus/Ball3D-v0", ".unity.games:make", "unity", "single", game="3DBall")
 register("ludus/GridWorld-v0", ".unity.games:make", "unity", "single", "choice", game="GridWorld")
+register("ludus/PushBlock-v0", ".unity.games:make", "unity", "single", game="PushBlock")
+register("ludus/PushBlockGoal-v0", ".unity.games:make", "unity", "single", "choice", game="PushBlock", asked=True)
+register("ludus/Tennis-v0", ".unity.games:make", "unity", "competitive", game="Tennis")
 register("ludus/Household-v0", ".text.household:make", "text", "single", "choice")
 register(
     "ludus/HouseholdTeam-v0", ".text.household:make", "text", "team", "cooperative", "choice",
@@ -51,3 +54,5 @@ register("ludus/Treasure-v0", ".text.treasure:make", "text", "team", "cooperativ
 register("ludus/Detective-v0", ".text.detective:make", "text", "team", "cooperative", "choice")
 register("ludus/Bargain-v0", ".text.bargain:make", "text", "team", "cooperative")
 register("ludus/Assistant-v0", ".text.assistant:make", "text", "single", "choice", "memory")
+register("ludus/Workshop-v0", ".text.workshop:make", "text", "team", "cooperative", "choice")
+register("ludus/WorkshopEasy-v0", ".text.workshop:make", "text", "single", "choice", easy=True)
