@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from . import outputs, saving
 from .acting import Act
 from .algorithms import algorithm as find
 from .method import Method
+from .policies.picture import PictureAndWords
 from .state import State, state_dict, tensors
 
 RESETS = {"optimizer": True, "buffer": True, "exploration": True, "critic": False}  # unless a stage says otherwise
@@ -235,6 +236,11 @@ class Learner:
             settings.setdefault("replay_buffer_class", HookedBuffer)
         if isinstance(settings.get("action_noise"), int | float):
             settings["action_noise"] = _noise(settings["action_noise"], env)
+        for method in self.methods:
+            settings = method.on_birth(self, settings)
+        if picture := _picture(env):
+            eyes = {"features_extractor_class": PictureAndWords, "features_extractor_kwargs": {"picture": picture}}
+            settings["policy_kwargs"] = eyes | dict(settings.get("policy_kwargs", {}))
         build: Any = self.kind.build
         self._model = build(self.kind.policy, env, seed=self.seed, device=self.device, **settings)
         if hasattr(self._model, "exploration_schedule"):  # SB3's own counts from call to call of learn
@@ -247,6 +253,7 @@ class Learner:
         self._model.set_logger(Logger(folder=None, output_formats=formats))
         if self.off_policy:
             self._model.replay_buffer.learner = self
+            self._model._sample_action = self._explored(self._model._sample_action)
         for name, optimizer, params in self.nets():
             optimizer.register_step_pre_hook(self._hook("on_gradient", name, params))
             optimizer.register_step_post_hook(self._hook("on_update", name, params))
@@ -265,6 +272,18 @@ class Learner:
         begun, steps = self._stage
         done = min(1.0, (self.num_timesteps - begun) / (steps * m.exploration_fraction)) if steps else 1.0
         return m.exploration_initial_eps + (m.exploration_final_eps - m.exploration_initial_eps) * done
+
+    def _explored(self, choose: Callable) -> Callable:
+        """SB3's choice of actions, with what methods would rather do."""
+
+        def chosen(*args, **kwargs):
+            actions, stored = choose(*args, **kwargs)
+            for method in self.methods:
+                if (other := method.on_explore(self, actions)) is not actions:
+                    actions, stored = other, self.model.policy.scale_action(other)
+            return actions, stored
+
+        return chosen
 
     def _hook(self, moment: str, name: str, params: list):
         def run(optimizer, args, kwargs):
@@ -324,14 +343,28 @@ class _Rollouts(BaseCallback):
                 method.on_rollout(self._learner)
 
 
-def load_policy(algorithm: str, settings: Mapping[str, Any], weights: Mapping[str, np.ndarray], env: VecEnv) -> Act:
-    """A policy from saved weights (Learner.weights()): (obs (n, width), masks) -> deterministic actions; see Act."""
+def load_policy(
+    algorithm: str,
+    settings: Mapping[str, Any],
+    weights: Mapping[str, np.ndarray],
+    env: VecEnv,
+    methods: Sequence[Method] = (),
+) -> Act:
+    """A policy from saved weights (Learner.weights()): (obs (n, width), masks) -> deterministic actions; see Act.
+
+    methods: those it was learnt with, for some change the network.
+    """
     small = {"buffer_size": 1} if find(algorithm).off_policy else {}
-    learner = Learner(algorithm, settings=dict(settings) | small, device="cpu")
+    learner = Learner(algorithm, methods, settings=dict(settings) | small, device="cpu")
     learner._create(env)
     policy = learner.model.policy
     policy.load_state_dict({k: torch.from_numpy(np.array(v)) for k, v in weights.items()})
     return Act(policy, learner.kind)
+
+
+def _picture(env: VecEnv) -> tuple[int, int, int] | None:
+    """(H, W, channels) where the rows begin with the pixels of a picture: the interface's bodies say so."""
+    return env.get_attr("picture")[0] if env.has_attr("picture") else None
 
 
 def _noise(spread: float, env: VecEnv) -> NormalActionNoise:

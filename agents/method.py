@@ -25,11 +25,19 @@ class Method:
 
     algorithms: tuple[str, ...] | None = None
 
+    def on_birth(self, learner: Learner, settings: dict[str, Any]) -> dict[str, Any]:
+        """Before the SB3 algorithm is made: return the keyword arguments it should be made with."""
+        return settings
+
     def on_task_start(self, learner: Learner, task: str) -> None:
         """Before the first step of a task."""
 
     def on_task_end(self, learner: Learner, task: str) -> None:
         """After the last step of a task, its data still in the buffer."""
+
+    def on_explore(self, learner: Learner, actions: np.ndarray) -> np.ndarray:
+        """Each time an off-policy algorithm chooses actions (rows, …) to learn from: return those to take."""
+        return actions
 
     def on_rollout(self, learner: Learner) -> None:
         """After an on-policy algorithm has collected a rollout, before it learns from it."""
@@ -49,6 +57,10 @@ class Method:
 
     def on_test_end(self, learner: Learner, task: str) -> None:
         """After the trial; put back what on_test_start changed."""
+
+    def private(self, learner: Learner) -> frozenset[str]:
+        """Names of the policy's parameters that the method keeps for each task alone: others leave them be."""
+        return frozenset()
 
     def state(self) -> State:
         """What the method remembers, to be saved; its size is the method's memory cost."""

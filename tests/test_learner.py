@@ -189,7 +189,7 @@ def test_hooks_come_in_their_order():
     learner.finish()
     with learner.trial(REACH):
         pass
-    assert seen[:4] == ["on_task_start", "on_rollout", "on_gradient", "on_update"]
+    assert seen[:5] == ["on_birth", "on_task_start", "on_rollout", "on_gradient", "on_update"]
     assert seen[-3:] == ["on_task_end", "on_test_start", "on_test_end"]
 
 
@@ -219,7 +219,7 @@ def test_state_dicts_survive_json():
 def test_wrong_names_are_answered_with_the_near_ones():
     with pytest.raises(ValueError, match="did you mean ppo"):
         Learner("pppo")
-    with pytest.raises(ValueError, match="'reservoir' runs on sac, not on ppo"):
+    with pytest.raises(ValueError, match="'reservoir' runs on sac, .* not on ppo"):
         Learner("ppo", [METHODS["reservoir"]()])
     with pytest.raises(RuntimeError, match="start"):
         _ = Learner("ppo").model

@@ -12,8 +12,9 @@ from test_learner import BODY, LIFT, REACH, SMALL, born, env
 from ludus.agents.learner import Learner
 from ludus.agents.method import Memory, Method
 from ludus.agents.methods import METHODS
-from ludus.agents.methods.replay import Replay, divergence
+from ludus.agents.methods.replay import Replay
 from ludus.agents.methods.reservoir import Reservoir
+from ludus.agents.outputs import divergence
 
 
 def live(learner, *tasks, steps=128):

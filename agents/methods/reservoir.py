@@ -9,65 +9,39 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from ..method import Memory, Method
-from ..state import State
-
-FIELDS = ("observations", "actions", "next_observations", "dones", "rewards")
+from .mixing import Columns, Mixing, rows, transitions
 
 
-class Reservoir(Method):
+class Reservoir(Mixing):
     """size: transitions kept in all; share: of each batch that is old."""
 
-    algorithms = ("sac",)
-
     def __init__(self, size: int = 100_000, share: float = 0.5, seed: int = 0):
-        self.size, self.share = size, share
-        self.memory = Memory(seed)
+        super().__init__(size, share, seed)
         self.rng = np.random.default_rng(seed)
         self.seen = 0
 
     def on_task_end(self, learner, task):
-        """How many of the sample are new is hypergeometric: the same as deciding transition by transition."""
-        new = self._transitions(learner.model.replay_buffer)
-        count = len(new["rewards"])
+        new = transitions(learner.model.replay_buffer)
+        self.memory.tasks = [self.sampled(new)]
+
+    def sampled(self, new: Columns) -> Columns:
+        """A uniform sample of all that was seen, new among it. How many of it are new is hypergeometric: the same as
+        deciding one by one."""
+        count = len(next(iter(new.values())))
         keep = min(self.size, self.seen + count)
         fresh = int(self.rng.hypergeometric(count, self.seen, keep)) if self.seen else keep
-        chosen = [self._rows(new, self.memory.pick(fresh, count))]
+        chosen = [rows(new, self.memory.pick(fresh, count))]
         if self.memory.tasks:
             old = self.memory.tasks[0]
-            chosen.append(self._rows(old, self.memory.pick(keep - fresh, len(old["rewards"]))))
-        self.memory.tasks = [{k: torch.cat([c[k] for c in chosen]) for k in FIELDS}]
+            chosen.append(rows(old, self.memory.pick(keep - fresh, len(next(iter(old.values()))))))
         self.seen += count
-
-    def on_batch(self, learner, batch):
-        if not self.memory.tasks:
-            return batch
-        old = self.memory.sample(int(len(batch.rewards) * self.share))
-        mixed = {k: torch.cat([getattr(batch, k)[len(old[k]) :], old[k].to(batch.rewards.device)]) for k in FIELDS}
-        return batch._replace(**mixed)
-
-    def _transitions(self, buffer) -> dict[str, torch.Tensor]:
-        end = buffer.buffer_size if buffer.full else buffer.pos
-        ended = buffer.dones[:end] * (1 - buffer.timeouts[:end])  # a time limit is no end: SB3 bootstraps through it
-        arrays = (
-            buffer.observations[:end],
-            buffer.actions[:end],
-            buffer.next_observations[:end],
-            ended,
-            buffer.rewards[:end],
-        )
-        flat = [torch.as_tensor(a.reshape(end * buffer.n_envs, -1), dtype=torch.float32) for a in arrays]
-        return dict(zip(FIELDS, flat, strict=True))
-
-    @staticmethod
-    def _rows(columns: dict[str, torch.Tensor], rows: torch.Tensor) -> dict[str, torch.Tensor]:
-        return {k: v[rows] for k, v in columns.items()}
+        return {k: torch.cat([c[k] for c in chosen]) for k in new}
 
     def state(self):
-        state = State(meta={"seen": self.seen, "rng": self.rng.bit_generator.state})
-        state.put("memory", self.memory.state())
+        state = super().state()
+        state.meta |= {"seen": self.seen, "rng": self.rng.bit_generator.state}
         return state
 
     def restore(self, state):
+        super().restore(state)
         self.seen, self.rng.bit_generator.state = state.meta["seen"], state.meta["rng"]
-        self.memory.restore(state.get("memory"))
