@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .algorithms import Algorithm
+if TYPE_CHECKING:
+    from .algorithms import Algorithm
 
 
 class Act:
-    """policy: of Stable-Baselines3; kind: its algorithm. One object acts in one set of rows, step after step."""
+    """policy: of Stable-Baselines3; kind: its algorithm. One object acts in one set of rows, step after step.
+
+    remembers: whether its policy has a memory, and so has to be told where episodes begin.
+    """
 
     def __init__(self, policy: Any, kind: Algorithm):
         self._policy, self._kind, self._memory = policy, kind, None
+        self.remembers = kind.recurrent
 
     def __call__(
         self, obs: np.ndarray, masks: np.ndarray | None = None, starts: np.ndarray | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -16,6 +17,8 @@ from ..envs.instructions import Encode, HashedWords, Instruct, goal_only
 from ..envs.views import partners as team
 from ..envs.views.instructed import Instructed
 from ..envs.views.sb3 import Sb3View
+from . import actions, observations
+from .algorithms import BRANCHES, CONTINUOUS, DISCRETE
 
 INPUTS = ("blind", "instructed", "task-id")
 
@@ -34,6 +37,9 @@ class Interface:
     input: "instructed" (the sentence's vector), "blind" (zeros), "task-id" (a one-hot task number, no sentence).
     tasks: the ids of the curriculum, in order: what a task number means.
     reward: weights of the instructed view (progress, success, failure); all zero leaves the task's own reward.
+    actions: one of actions.KINDS: "continuous" (a Box of action entries), "discrete" (one choice of action values),
+        "branches" (action choices). bins: values that a continuous entry has among branches; sizes: of each branch.
+    picture: (H, W, channels) where the tasks show pictures: observations are their pixels then, row by row.
     """
 
     observation: int
@@ -43,8 +49,16 @@ class Interface:
     tasks: tuple[str, ...] = ()
     reward: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     scale: float = 4.0
+    actions: str = CONTINUOUS
+    bins: int = 7
+    sizes: tuple[int, ...] = ()
+    picture: tuple[int, ...] | None = None
 
     def __post_init__(self):
+        if self.actions not in actions.KINDS:
+            raise registry.nearest(self.actions, list(actions.KINDS), "kind of actions")
+        if self.actions == BRANCHES and len(self.sizes) != self.action:
+            raise WidthError(f"{self.action} branches need as many sizes, not {len(self.sizes)}")
         if self.input not in INPUTS:
             raise registry.nearest(self.input, list(INPUTS), "input")
         if self.input == "task-id" and len(self.tasks) > self.words:
@@ -64,8 +78,39 @@ class Interface:
         partners: group -> who plays it, so that the other groups are left to the policy.
         """
         world = team.make(task, copies, partners, **(settings or {}))
-        instructed = Instructed(world, encode or HashedWords(self.words), instruct, **self.reward)
+        instructed = Instructed(self._flat(world), encode or HashedWords(self.words), instruct, **self.reward)
         return Body(instructed, self, self.tasks.index(task) if task in self.tasks else 0)
+
+    def _flat(self, world: World) -> World:
+        for agent, space in world.observation_spaces.items():
+            if observations.width(space) is None:
+                raise WidthError(f"{world.id}: {agent} observes {space}; one policy for all needs numbers or a picture")
+            if (shown := observations.picture(space)) != self.picture:
+                raise WidthError(
+                    f"{world.id}: {agent} sees {_sight(shown)}; the other tasks show {_sight(self.picture)}"
+                )
+        return observations.flat(world)
+
+    def _acts(self, world: World, agent: str) -> Any:
+        """How the body's actions become the agent's."""
+        space: Any = world.action_spaces[agent]
+        cuts = _cuts(world, agent)
+        if actions.chosen(self.actions, [space], world.id) == CONTINUOUS:
+            _fits(world.id, "actions", space.shape[0], self.action)
+            return actions.Direct(space)
+        needs = actions.width(space, self.actions, self.bins, cuts)
+        _fits(world.id, "choices" if self.actions == DISCRETE else "branches", needs, self.action)
+        if self.actions == DISCRETE:
+            return actions.Choice(space, self.action)
+        for own, size in zip(actions.branches(space, self.bins, cuts), self.sizes, strict=False):
+            _fits(world.id, "values in a branch", own, size)
+        return actions.Branches(space, self.sizes, self.bins, cuts)
+
+    def action_space(self) -> spaces.Space:
+        """What the policy chooses from."""
+        if self.actions == CONTINUOUS:
+            return spaces.Box(-1, 1, (self.action,), np.float32)
+        return spaces.Discrete(self.action) if self.actions == DISCRETE else spaces.MultiDiscrete(list(self.sizes))
 
     def env(
         self,
@@ -111,11 +156,53 @@ def divided(rows: int, teams: Sequence[int], shares: Sequence[float]) -> list[in
     return counts if sum(counts) == rows else None
 
 
-def widths(world: World) -> tuple[int, int]:
+@dataclasses.dataclass(frozen=True)
+class Shape:
+    """What a body needs that fits some tasks: the fields of Interface of these names."""
+
+    observation: int
+    action: int
+    actions: str
+    sizes: tuple[int, ...] = ()
+    picture: tuple[int, ...] | None = None
+
+
+def shape(worlds: Sequence[World], asked: str = actions.AUTO, bins: int = 7) -> Shape:
+    """The least body that fits all these tasks. asked: a kind of actions, or "auto": what the tasks have.
+
+    Raises ValueError (WidthError) for what no one body can do.
+    """
+    acts = [(w, a, w.action_spaces[a]) for w in worlds for a in w.agents]
+    kind = actions.chosen(asked, [space for _, _, space in acts], ", ".join(w.id for w in worlds))
+    sizes: tuple[int, ...] = ()
+    if kind == BRANCHES:
+        each = [actions.branches(space, bins, _cuts(w, a)) for w, a, space in acts]
+        sizes = tuple(max(values) for values in itertools.zip_longest(*each, fillvalue=1))
+    needs = [widths(w, kind, bins) for w in worlds]
+    shown = {observations.picture(s) for w in worlds for s in w.observation_spaces.values()}
+    if len(shown) > 1:
+        seen = ", ".join(sorted(_sight(s) for s in shown))
+        raise WidthError(
+            f"{', '.join(w.id for w in worlds)}: one policy cannot see {seen}; choose tasks that show alike"
+        )
+    return Shape(max(o for o, _ in needs), max(a for _, a in needs), kind, sizes, shown.pop())
+
+
+def widths(world: World, kind: str = actions.AUTO, bins: int = 7) -> tuple[int, int]:
     """(observation, action): the least widths that a task needs; groups that differ take a column each to be told."""
-    spaces = world.observation_spaces, world.action_spaces
-    observation, action = (max(s.shape[0] if s.shape else 1 for s in of.values()) for of in spaces)
+    kind = actions.chosen(kind, list(world.action_spaces.values()), world.id)
+    action = max(actions.width(s, kind, bins, _cuts(world, a)) for a, s in world.action_spaces.items())
+    observation = max(observations.width(s) or 1 for s in world.observation_spaces.values())
     return observation + (len(world.groups) if len(world.groups) > 1 else 0), action
+
+
+def _cuts(world: World, agent: str) -> Sequence[int] | None:
+    """A hybrid Box's declared thresholds: how many equal parts the world cuts each entry's range into; 0: none."""
+    return getattr(world, "cuts", {}).get(agent)
+
+
+def _sight(picture: tuple[int, ...] | None) -> str:
+    return "a picture of " + " by ".join(map(str, picture)) if picture else "no picture"
 
 
 class Body(Wrapper):
@@ -123,37 +210,47 @@ class Body(Wrapper):
 
     All agents share the body, and so a policy. Where they are of several groups, the last columns before the vector
     are a one-hot of the group.
+
+    Attributes: picture, as of the interface; starts (num_envs,) bool: whether an episode has just begun.
     """
 
     def __init__(self, world: Instructed, interface: Interface, number: int):
         super().__init__(world)
         self._interface, self._number = interface, number
-        self._scale, self._kind = {}, {}
+        self._scale, self._kind, self._acts = {}, {}, {}
+        self.picture, self.starts = interface.picture, np.ones(world.num_envs, bool)
         groups, several = list(world.groups), len(world.groups) > 1
         self.groups = {"agents": world.agents}
         for agent in world.agents:
-            space = world.world.observation_spaces[agent]
-            if not isinstance(space, spaces.Box) or len(space.shape) != 1:
-                raise WidthError(f"{world.id}: {agent} observes {space}; one policy for all needs a flat Box")
+            space: Any = world.world.observation_spaces[agent]
             _fits(world.id, "observations", space.shape[0] + several * len(groups), interface.observation)
             if several:
                 number = next(i for i, g in enumerate(groups) if agent in world.groups[g])
                 self._kind[agent] = interface.observation - len(groups) + number
-            _fits(world.id, "actions", world.action_spaces[agent].shape[0], interface.action)  # type: ignore[index]
+            self._acts[agent] = interface._acts(world.world, agent)
             high = np.where(np.isfinite(space.high), space.high, 1)
-            self._scale[agent] = (interface.scale / np.maximum(high, 1e-6)).astype(np.float32)
+            scale = 1.0 if interface.picture else interface.scale
+            self._scale[agent] = (scale / np.maximum(high, 1e-6)).astype(np.float32)
         width = interface.observation + interface.words
         self.observation_spaces = {a: spaces.Box(-np.inf, np.inf, (width,), np.float32) for a in world.agents}
-        self.action_spaces = {a: spaces.Box(-1, 1, (interface.action,), np.float32) for a in world.agents}
+        self.action_spaces = {a: interface.action_space() for a in world.agents}
 
     def reset(self, ids, seeds=None):
         obs, info = self.world.reset(ids, seeds)
+        self.starts[ids] = True
         return self._dress(obs), info
 
     def step(self, actions):
-        inner = self.world.action_spaces
-        step = self.world.step({a: actions[a][:, : inner[a].shape[0]] for a in self.agents})  # type: ignore[index]
+        step = self.world.step({a: self._acts[a].translate(actions[a]) for a in self.agents})
+        self.starts[:] = False
         return step._replace(obs=self._dress(step.obs))
+
+    def masks(self):
+        """agent -> (num_envs, choices) bool in the body's choices; None where its actions are continuous."""
+        if self._interface.actions == CONTINUOUS:
+            return None
+        inner = self.world.masks() or {}
+        return {a: self._acts[a].mask(inner.get(a), self.num_envs) for a in self.agents}
 
     def restore(self, state):
         obs, info = self.world.restore(state)

@@ -19,7 +19,10 @@ TIERS = {"full": Tier(), "small": Tier(steps=0.3, per_stage=10), "smoke": Tier(s
 
 
 class Baseline(pydantic.BaseModel):
-    """How one task is learnt: steps in rows stepped; the rest where it differs from what all tasks share."""
+    """How one task is learnt: steps in rows stepped; the rest where it differs from what all tasks share.
+
+    rows, decay and ppo are of PPO; algorithms: of others, in full.
+    """
 
     model_config = pydantic.ConfigDict(frozen=True, extra="forbid", strict=True)
     steps: int = STEPS
@@ -28,6 +31,8 @@ class Baseline(pydantic.BaseModel):
     rows: int | None = None
     decay: float | None = None
     ppo: dict[str, Any] = {}
+    words: int = 16
+    algorithms: dict[str, Algorithm] = {}
 
 
 def table() -> tuple[Algorithm, dict[str, Baseline]]:
@@ -52,8 +57,9 @@ def of(task: str) -> Curriculum:
         about=f"{task} alone: {world.goal.text}.",
         observation=observation,
         action=action,
+        words=one.words,
         evaluation=EVALUATION,
         stages=(stage,),
-        algorithms={"ppo": ppo},
+        algorithms={"ppo": ppo, **one.algorithms},
         tiers=TIERS,
     )

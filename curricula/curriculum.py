@@ -113,15 +113,19 @@ class Curriculum(_Frozen):
     """Stages in order, and what every learner that lives through them shares.
 
     observation, action, words: widths of the one body that meets all tasks (padded), and of the instruction's vector.
+    actions: how the body acts; auto: in the way that its tasks do. action counts the entries of continuous actions, the
+        values of discrete ones, or the branches. bins: values of a continuous entry among branches.
     algorithms: settings by algorithm; methods: default settings by method, or by "method@algorithm".
     """
 
     name: str = Field(default="", pattern=NAME, max_length=80)
     about: str = Field(default="", max_length=2000)
     version: Count = 1
-    observation: Annotated[int, Field(ge=1, le=4096)]
-    action: Annotated[int, Field(ge=1, le=256)]
+    observation: Annotated[int, Field(ge=1, le=1_000_000)]
+    action: Annotated[int, Field(ge=1, le=4096)]
     words: Annotated[int, Field(ge=1, le=4096)] = 16
+    actions: Literal["auto", "continuous", "discrete", "branches"] = "auto"
+    bins: Annotated[int, Field(ge=2, le=101)] = 7
     reward: Reward = Reward()
     evaluation: Evaluation = Evaluation()
     stages: tuple[Stage, ...] = Field(min_length=1, max_length=1000)
@@ -136,6 +140,12 @@ class Curriculum(_Frozen):
             if (stage.settings, stage.partners) != (first.settings, first.partners):
                 raise ValueError(f"{stage.task} has other settings in another stage; register the variant as a task")
         return self
+
+    @pydantic.model_serializer(mode="wrap")
+    def _said(self, write: Any) -> dict[str, Any]:
+        """What acts as its tasks do does not say so: so it always was written, and hashed."""
+        usual = {"actions": "auto", "bins": 7}
+        return {k: v for k, v in write(self).items() if k not in usual or v != usual[k]}
 
     @property
     def tasks(self) -> tuple[Stage, ...]:
@@ -203,16 +213,22 @@ def schema() -> dict[str, Any]:
 
 def check_fit(curriculum: Curriculum) -> None:
     """Make one copy of every task. Raises ValueError, naming the task, where settings or widths do not fit."""
-    from ..agents.interface import widths
+    from ..agents.interface import shape, widths
     from ..envs.views import partners as team
 
+    worlds = []
     for stage in curriculum.tasks:
         try:
-            world = team.make(stage.task, 1, stage.partners, **stage.settings)
+            worlds.append(team.make(stage.task, 1, stage.partners, **stage.settings))
+            worlds[-1].close()
         except (ValueError, TypeError) as error:
             raise Misfit(("stages", curriculum.stages.index(stage), "settings"), " ".join(str(error).split())) from None
-        world.close()
-        for field, needs in zip(("observation", "action"), widths(world), strict=True):
+    try:
+        kind = shape(worlds, curriculum.actions, curriculum.bins).actions
+    except ValueError as error:
+        raise Misfit(("actions",) if "actions" in str(error) else ("stages",), str(error)) from None
+    for stage, world in zip(curriculum.tasks, worlds, strict=True):
+        for field, needs in zip(("observation", "action"), widths(world, kind, curriculum.bins), strict=True):
             if needs > (given := getattr(curriculum, field)):
                 raise Misfit((field,), f"{stage.task} needs a width of {needs}; {given} given")
 

@@ -7,15 +7,17 @@ from typing import Any
 
 import numpy as np
 
+from ..agents.acting import Act
 from ..envs.core import World
 
 FIRST_SEED = 1 << 40  # far from every training seed (those have 32 bits)
 
 
-def evaluate(world: World, act: Callable[[np.ndarray], np.ndarray]) -> dict[str, Any]:
+def evaluate(world: World, act: Act | Callable[..., np.ndarray]) -> dict[str, Any]:
     """One episode in every copy of world: the scores of a record's row.
 
-    act: obs (n, width), agent by agent as in the SB3 view, -> actions (n, width). The same seeds every time.
+    act: (obs (n, width), masks (n, choices) or None), agent by agent as in the SB3 view, -> actions (n, …). It begins
+        with the episodes. The same seeds every time.
     success: share of episodes whose last step was a success; return: mean over agents and episodes.
     """
     n, agents = world.num_envs, world.agents
@@ -23,7 +25,9 @@ def evaluate(world: World, act: Callable[[np.ndarray], np.ndarray]) -> dict[str,
     live, success, diverged = np.ones(n, bool), np.zeros(n, bool), np.zeros(n, bool)
     total, length = np.zeros(n), np.zeros(n, int)
     while live.any():
-        actions = act(np.concatenate([obs[a] for a in agents]))
+        masks = world.masks()
+        rows = [np.concatenate([of[a] for a in agents]) for of in (obs, *([] if masks is None else [masks]))]
+        actions = act(*rows)
         step = world.step(dict(zip(agents, np.split(actions, len(agents)), strict=True)))
         total += np.where(live, sum(step.reward[a] for a in agents) / len(agents), 0.0)
         length += live

@@ -18,12 +18,12 @@ import numpy as np
 import torch
 from safetensors.numpy import save as safetensors
 
+from ..agents import algorithms
 from ..agents.instructors import INSTRUCTORS
-from ..agents.interface import Interface
 from ..agents.learner import Learner
 from ..agents.state import State
 from ..envs import registry
-from . import checkpoint, curriculum, evaluation, folder, metrics
+from . import body, checkpoint, curriculum, evaluation, folder, metrics
 from .plan import Part, Plan, build_methods, default_out, plan
 from .progress import Progress, Tell
 from .record import Record, read_json, read_run
@@ -96,10 +96,8 @@ class Life:
         self._worlds: dict[tuple[int, int], Any] = {}
         self._success: dict[str, float] = {}
         self._asked = 0
-        c = plan.curriculum
-        self.body = Interface(
-            c.observation, c.action, c.words, plan.input, tuple(t.task for t in self.tasks), c.reward.model_dump()
-        )
+        self.body = body.of(plan.curriculum, plan.input)
+        algorithms.check(plan.algorithm, self.body.actions, self.body.tasks)
         # where it stands: the stage, the evaluations made in it and in all, steps before it and the learner's then
         self.at = {"stage": 0, "point": 0, "evaluations": 0, "before": 0, "offset": 0, "saves": 0}
         self._saved_at, self._save_took = 0.0, 0.0

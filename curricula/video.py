@@ -17,7 +17,7 @@ from ..envs.views.record import Film, strip
 from .curriculum import Curriculum
 from .record import Run, RunError, inside, read_run
 
-Act = Callable[[np.ndarray], np.ndarray]  # observations (agents, width) -> actions (agents, width)
+Act = Callable[..., np.ndarray]  # observations (agents, width), and masks where there are -> actions (agents, …)
 GREEN, RED, CALM = (76, 160, 96), (196, 72, 64), (224, 222, 214)
 SHAPING = ("policy_kwargs", "use_sde")  # the settings of an algorithm that shape its network
 MAX_WEIGHTS = 256 * 2**20  # bytes of a stage's policy
@@ -73,17 +73,33 @@ def random(world: World, seed: int = 0) -> Callable[[dict], dict]:
     """Uniform actions, the same for the same seed."""
     draw = np.random.default_rng(seed)
     spaces: Any = world.action_spaces
-    return lambda obs: {
-        a: draw.uniform(spaces[a].low, spaces[a].high, (1, *spaces[a].shape)).astype(np.float32) for a in world.agents
-    }
+    return lambda obs: {a: _drawn(spaces[a], draw, world.masks(), a) for a in world.agents}
+
+
+def _drawn(space: Any, draw: np.random.Generator, masks: Any, agent: str) -> np.ndarray:
+    """(1, …) one action of the space at random, among those that are allowed."""
+    if hasattr(space, "low"):
+        return draw.uniform(space.low, space.high, (1, *space.shape)).astype(np.float32)
+    counts = np.ravel(space.n if hasattr(space, "n") else space.nvec)
+    allowed = np.split(masks[agent][0] if masks else np.ones(counts.sum(), bool), np.cumsum(counts)[:-1])
+    numbers = np.array([draw.choice(np.flatnonzero(part)) for part in allowed])
+    return (numbers + space.start).reshape(1, *space.shape)
 
 
 def learnt(world: World, act: Act) -> Callable[[dict], dict]:
     """One policy for all agents: their observations are its rows."""
     agents = world.agents
-    return lambda obs: dict(
-        zip(agents, np.split(act(np.concatenate([obs[a] for a in agents])), len(agents)), strict=True)
-    )
+
+    def actions(obs: dict) -> dict:
+        masks, more = world.masks(), {}
+        if masks is not None:
+            more["masks"] = np.concatenate([masks[a] for a in agents])
+        if getattr(act, "remembers", False):
+            more["starts"] = np.tile(world.starts, len(agents))  # type: ignore[attr-defined]
+        chosen = act(np.concatenate([obs[a] for a in agents]), **more)
+        return dict(zip(agents, np.split(chosen, len(agents)), strict=True))
+
+    return actions
 
 
 # panels: what stands beside each other in a film
@@ -205,15 +221,14 @@ def dressed(
     made: Curriculum, input: str, algorithm: str, settings: dict[str, Any], task: str, weights: dict[str, np.ndarray]
 ) -> tuple[World, Act]:
     """One copy of task in the body of a curriculum, and a policy of saved weights for it."""
-    from ..agents.interface import Interface
     from ..agents.learner import load_policy
     from ..envs.views.sb3 import Sb3View
+    from . import body
 
-    tasks = tuple(t.task for t in made.tasks)
-    body = Interface(made.observation, made.action, made.words, input, tasks, made.reward.model_dump())
-    stage = made.tasks[made.index(task)] if task in tasks else None
+    interface = body.of(made, input)
+    stage = made.tasks[made.index(task)] if task in interface.tasks else None
     how = {"settings": stage.settings, "partners": stage.partners} if stage else {}
-    world = body.world(task, 1, **how)
+    world = interface.world(task, 1, **how)
     shape = {k: v for k, v in settings.items() if k in SHAPING}
     return world, load_policy(algorithm, shape, weights, Sb3View(world))
 

@@ -1,0 +1,1 @@
+"""Networks of our own for Stable-Baselines3's policies."""

@@ -1,0 +1,21 @@
+"""The body of a curriculum: the interface that its tasks need, found by making one copy of each."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from ..agents.interface import Interface, shape
+from ..envs.views import partners as team
+from .curriculum import Curriculum
+
+
+def of(made: Curriculum, input: str) -> Interface:
+    """The widths are the curriculum's; the kind of actions and what goes with it, its tasks'. Raises ValueError."""
+    worlds = [team.make(t.task, 1, t.partners, **t.settings) for t in made.tasks]
+    for world in worlds:
+        world.close()
+    found = shape(worlds, made.actions, made.bins)
+    tasks = tuple(t.task for t in made.tasks)
+    sizes = found.sizes + (1,) * (made.action - len(found.sizes)) if found.sizes else ()
+    body = Interface(made.observation, made.action, made.words, input, tasks, made.reward.model_dump())
+    return dataclasses.replace(body, actions=found.actions, bins=made.bins, sizes=sizes, picture=found.picture)
