@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ludus.envs.unity.player.rays import NOTHING, UNTAGGED, Boxes, Discs, Rays, push
+from ludus.envs.unity.player.rays import NOTHING, UNTAGGED, Boxes, Discs, Rays, Room, push
 
 TAGS = ("food", "wall", "agent")
 
@@ -128,3 +128,18 @@ def test_a_stack_shows_the_oldest_first():
     for i in range(1, 5):
         history = push(history, np.full((1, 2), i))
     assert history[0, :, 0].tolist() == [2, 3, 4]
+
+
+def test_a_room_is_seen_as_the_four_boxes_round_it():
+    rays = Rays(TAGS, 6, 170, 9)
+    draw = np.random.default_rng(5)
+    place, yaw = draw.uniform(-3.4, 3.4, (30, 2, 2)), draw.uniform(-4, 4, (30, 2))
+    place[0] = (3.5, 3.5), (-3.5, 0.0)  # in a corner, and at a wall
+    room = Room(end=((-4, -4), (4, 4)), tag=np.array([0, 1, 2, UNTAGGED]))
+    centre = np.array([[(-5.0, 0), (5, 0), (0, -5), (0, 5)]])
+    half = np.array([[(1.0, 6), (1, 6), (6, 1), (6, 1)]])
+    boxes = Boxes(centre=centre, half=half, tag=np.array([0, 1, 2, UNTAGGED]))
+    one, other = rays.cast(place, yaw, [room]), rays.cast(place, yaw, [boxes])
+    assert one[0] == pytest.approx(other[0], abs=1e-5)
+    clear = np.abs(one[0][1:] - 1) > 1e-6
+    assert (one[1][1:] == other[1][1:])[clear].mean() > 0.99  # in the corners themselves either wall may be first

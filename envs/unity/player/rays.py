@@ -21,13 +21,13 @@ TINY = 1e-9
 class _Things:
     """k things in each of n areas; every array may have 1 in place of n or of a (the agents that look).
 
-    centre: (n, k, 2). tag: (n, a, k) or (k,) int, the index of the sensor's tag, or UNTAGGED: seen without a name.
-    there: (n, a, k) or (n, 1, k) bool, whether it is there at all. low, high: (n, k) heights that it fills; None for
-    all of them.
+    tag: (n, a, k) or (k,) int, the index of the sensor's tag, or UNTAGGED: seen without a name.
+    centre: (n, k, 2); a room has none. there: (n, a, k) or (n, 1, k) bool, whether it is there at all.
+    low, high: (n, k) heights that it fills; None for all of them.
     """
 
-    centre: np.ndarray
     tag: np.ndarray | int
+    centre: np.ndarray = dataclasses.field(default_factory=lambda: np.zeros((1, 1, 2)))
     there: np.ndarray | bool = True
     low: np.ndarray | float | None = None
     high: np.ndarray | float | None = None
@@ -75,6 +75,26 @@ class Boxes(_Things):
         return _rounded(first, last, (u, v), (du, dv), half, radius) if radius else (first, last)
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Room(_Things):
+    """The walls round everybody: left, right, back and front, with their tags (4,). Much cheaper than four boxes.
+
+    end: the low and the high corner of the floor.
+    """
+
+    end: tuple[tuple[float, float], tuple[float, float]]
+
+    def crossed(self, right, ahead, look, yaw, radius):
+        """As Discs.crossed; it is left at infinity."""
+        (left, back), (rightmost, front) = np.asarray(self.end, np.float32)
+        x, z, radius = -right, -ahead, np.float32(radius)
+        room = np.concatenate([x - left, rightmost - x, z - back, front - z], axis=-1) - radius
+        towards = np.concatenate([-look[0], look[0], -look[1], look[1]], axis=-1)
+        heads = towards > TINY
+        far = room[:, :, None] / np.where(heads, towards, 1)
+        return np.where(heads, far, np.float32(np.inf)), np.float32(np.inf)
+
+
 @dataclasses.dataclass(frozen=True)
 class Rays:
     """One ray sensor.
@@ -107,7 +127,9 @@ class Rays:
         outward = np.arange(1, self.side + 1) * (np.radians(self.degrees) / max(self.side, 1))
         return np.concatenate([[0.0], np.stack([outward, -outward], axis=1).ravel()])
 
-    def cast(self, place: np.ndarray, yaw: np.ndarray, things: Sequence[Discs | Boxes], height: np.ndarray | float = 0):
+    def cast(
+        self, place: np.ndarray, yaw: np.ndarray, things: Sequence[Discs | Boxes | Room], height: np.ndarray | float = 0
+    ):
         """What each ray meets first: fractions of its length (n, a, rays) float32, 1 for nothing; tags, or NOTHING.
 
         place: (n, a, 2). yaw: (n, a). height: of the agents' centres, (n, a); it matters to things that have heights.
