@@ -1,5 +1,6 @@
 """What the MuJoCo tasks promise: solvable, not by chance and not alone; and a breakdown harms one copy only."""
 
+import itertools
 import os
 import subprocess
 import sys
@@ -10,8 +11,10 @@ import pytest
 from acting import bang, idle, random, scripted, start, straight, success
 
 from ludus import envs
+from ludus.envs.instructions import HashedWords
 from ludus.envs.mujoco.page import page
 from ludus.envs.mujoco.render import Camera
+from ludus.envs.mujoco.rewards import dist
 
 every_robot = pytest.mark.parametrize("name", envs.ids("mujoco"))
 every_team = pytest.mark.parametrize("name", envs.ids("mujoco", "cooperative"))
@@ -121,6 +124,15 @@ def test_only_the_sentence_says_what_to_do(name):
     assert (fixed.aim == len(goals) - 1).all() and fixed.aim_of(3).text == goals[-1]
     with pytest.raises(ValueError, match="did you mean"):
         envs.make(name, goal=goals[-1] + "s")
+
+
+@every_choice
+def test_goals_are_told_apart_by_a_bag_of_words(name):
+    """The reference encoder knows no order of words: goals of the same words would be one goal to it."""
+    goals = envs.make(name).goals
+    for wording in range(len(goals[0].skill.wordings)):
+        vectors = HashedWords(16)([goal.phrase(goal.skill.wordings[wording]) for goal in goals])
+        assert min(dist(a, b) for a, b in itertools.combinations(vectors, 2)) > 1
 
 
 @every_avoider

@@ -93,7 +93,6 @@ CHINESE = {
     "upper drawer": "上层抽屉", "lower drawer": "下层抽屉",
     "upper handle": "上层把手", "lower handle": "下层把手",
     "in the basket": "篮子里", "on the tray": "托盘上",
-    "red cube on the blue one": "红色方块叠到蓝色方块上", "blue cube on the red one": "蓝色方块叠到红色方块上",
 }  # fmt: skip
 
 
@@ -178,12 +177,12 @@ place = Skill(
 )
 stack = Skill(
     "stack",
-    ("stack the {cubes}", "put the {cubes}", "set the {cubes}"),
-    achieved=lambda world, a: _task(world).stacked(a["cubes"]),
-    progress=lambda world, a: _share(_task(world).stacked(a["cubes"]), closer(_task(world).off(a["cubes"]), 0.4)),
-    held_out=("let the {cubes} stand",),
-    chinese=("把{cubes}",),
-    arguments={"cubes": ("red cube on the blue one", "blue cube on the red one")},
+    ("stack the {thing} on the other", "put the {thing} on top of the other", "set the {thing} upon the other one"),
+    achieved=lambda world, a: _task(world).stacked(a["thing"]),
+    progress=lambda world, a: _share(_task(world).stacked(a["thing"]), closer(_task(world).off(a["thing"]), 0.4)),
+    held_out=("let the {thing} stand on the other",),
+    chinese=("把{thing}叠到另一个上面", "把{thing}放在另一个方块上"),
+    arguments={"thing": ("red cube", "blue cube")},
     in_chinese=CHINESE,
 )
 open_up = Skill(
