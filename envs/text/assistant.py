@@ -130,10 +130,10 @@ class Assistant(TextWorld):
         It brings what it knows, asks about the rest, and guesses where there is no time to ask about all of it.
         """
         missing, may = self.wanted[self.aim] & ~self.right(), self.stock & ~self.refused
-        noted = one_hot(self.noted, self.count) & may & self.notes
-        may = np.where(
-            self.said[..., None], one_hot(self.likes, self.count), np.where(noted.any(2)[..., None], noted, may)
-        )
+        if self.notes:
+            noted = one_hot(self.noted, self.count) & may
+            may = np.where(noted.any(axis=2, keepdims=True), noted, may)
+        may = np.where(self.said[:, :, None], one_hot(self.likes, self.count), may)
         known, unknown = missing & (may.sum(axis=2) == 1), missing & (may.sum(axis=2) > 1)
         late = self.steps + known.sum(axis=1) + 2 * unknown.sum(axis=1) > self.max_episode_steps
         fewest = np.where(missing, may.sum(axis=2), self.count + 1)
