@@ -56,5 +56,3 @@ register("ludus/Bargain-v0", ".text.bargain:make", "text", "team", "cooperative"
 register("ludus/Assistant-v0", ".text.assistant:make", "text", "single", "choice", "memory")
 register("ludus/Workshop-v0", ".text.workshop:make", "text", "team", "cooperative", "choice")
 register("ludus/WorkshopEasy-v0", ".text.workshop:make", "text", "single", "choice", easy=True)
-register("ludus/Workshop-v0", ".text.workshop:make", "text", "team", "cooperative", "choice")
-register("ludus/WorkshopEasy-v0", ".text.workshop:make", "text", "single", "choice", easy=True)
