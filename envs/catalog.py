@@ -56,3 +56,4 @@ register("ludus/Bargain-v0", ".text.bargain:make", "text", "team", "cooperative"
 register("ludus/Assistant-v0", ".text.assistant:make", "text", "single", "choice", "memory")
 register("ludus/Workshop-v0", ".text.workshop:make", "text", "team", "cooperative", "choice")
 register("ludus/WorkshopEasy-v0", ".text.workshop:make", "text", "single", "choice", easy=True)
+register("ludus/Dialogue-v0", ".text.dialogue:make", "text", "team", "cooperative", "choice")
