@@ -41,6 +41,14 @@ register("ludus/Basic-v0", ".unity.games:make", "unity", "single", "one-start", 
 register("ludus/BasicGoal-v0", ".unity.games:make", "unity", "single", "choice", "one-start", game="Basic", asked=True)
 register("ludus/Ball3D-v0", ".unity.games:make", "unity", "single", game="3DBall")
 register("ludus/GridWorld-v0", ".unity.games:make", "unity", "single", "choice", game="GridWorld")
+register(
+    "ludus/CooperativePushBlock-v0", ".unity.games:make", "unity", "team", "cooperative", game="CooperativePushBlock"
+)
+register(
+    "ludus/CooperativePushBlockGoal-v0", ".unity.games:make", "unity", "team", "choice",
+    game="CooperativePushBlock", asked=True,
+)  # fmt: skip
+register("ludus/DungeonEscape-v0", ".unity.games:make", "unity", "team", "cooperative", game="DungeonEscape")
 register("ludus/PushBlock-v0", ".unity.games:make", "unity", "single", game="PushBlock")
 register("ludus/PushBlockGoal-v0", ".unity.games:make", "unity", "single", "choice", game="PushBlock", asked=True)
 register("ludus/Tennis-v0", ".unity.games:make", "unity", "competitive", game="Tennis")

@@ -126,8 +126,8 @@ class Player:
         self.started = True
 
     def _restart(self, areas: np.ndarray) -> None:
-        """Begin anew where all is over; who had left comes back as a new agent."""
-        left = self.game.gone[areas] & ~self.game.gone[areas].all(axis=1, keepdims=True)
+        """Begin anew where all is over; who had left before the others comes back as a new agent."""
+        left = ~self.game.shown[areas]
         for won in self.game.won[areas]:
             self.outbox.append(channels.statistic("Environment/Success", float(won)))
         fresh = self.ids[areas]
@@ -231,8 +231,12 @@ def _observations(behaviour: Behaviour, sensed: Mapping[str, np.ndarray]) -> Ite
 
 
 def _png(picture: np.ndarray) -> bytes:
+    """One PNG for every three channels, the last filled up with zeros, as Unity's grid sensors send theirs."""
     file = io.BytesIO()
-    Image.fromarray(picture).save(file, "PNG", compress_level=1)
+    empty = np.zeros((*picture.shape[:2], -picture.shape[2] % 3), np.uint8)
+    whole = np.concatenate([picture, empty], axis=2)
+    for at in range(0, whole.shape[2], 3):
+        Image.fromarray(whole[:, :, at : at + 3]).save(file, "PNG", compress_level=1)
     return file.getvalue()
 
 
