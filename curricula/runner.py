@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import json
 import os
 import resource
 import shutil
@@ -19,10 +20,13 @@ import torch
 from safetensors.numpy import save as safetensors
 
 from ..agents import algorithms
-from ..agents.instructors import INSTRUCTORS
+from ..agents.instructors import INSTRUCTORS, LanguageModel
 from ..agents.learner import Learner
 from ..agents.state import State
+from ..agents.team import league
+from ..agents.team.league import League
 from ..envs import registry
+from ..envs.instructions import reads_scene
 from . import body, checkpoint, curriculum, evaluation, folder, metrics
 from .plan import Part, Plan, build_methods, default_out, plan
 from .progress import Progress, Tell
@@ -96,6 +100,8 @@ class Life:
         self._worlds: dict[tuple[int, int], Any] = {}
         self._success: dict[str, float] = {}
         self._asked = 0
+        self._instructor = INSTRUCTORS[plan.instructor]()
+        self.reads_scene = reads_scene(self._instructor.instruct)  # and so of _instruct
         self.body = body.of(plan.curriculum, plan.input)
         algorithms.check(plan.algorithm, self.body.actions, self.body.tasks)
         # where it stands: the stage, the evaluations made in it and in all, steps before it and the learner's then
@@ -170,6 +176,7 @@ class Life:
         folder.write(policies / f"stage-{self.at['stage']}.safetensors", safetensors(_sorted(self.learner.weights())))
         self.at["before"] += self.learner.num_timesteps - self.at["offset"]
         self.at["offset"] = self.learner.num_timesteps
+        self._hear()
         self.env.close()
 
     def _tried(self, part: Part) -> Sequence[int]:
@@ -226,11 +233,14 @@ class Life:
 
     def _instruct(self, briefings, states):
         self._asked += len(briefings)
-        return INSTRUCTORS[self.plan.instructor]().instruct(briefings, states)
+        return self._instructor.instruct(briefings, states)
 
     def _newborn(self) -> Learner:
         p = self.plan
-        return Learner(p.algorithm, build_methods(p), p.seed, p.device, p.settings, log=self._log)
+        methods = build_methods(p)
+        if any(league.seats(t.partners) for t in self.tasks) and not any(isinstance(m, League) for m in methods):
+            methods.append(League(seed=p.seed, **p.curriculum.methods.get("league", {})))
+        return Learner(p.algorithm, methods, p.seed, p.device, p.settings, log=self._log)
 
     # checkpoints
 
@@ -243,6 +253,8 @@ class Life:
         state = State(meta={"at": dict(self.at), "success": dict(self._success)})
         state.put("learner", self.learner.state())
         state.arrays |= {f"env/{k}": v for k, v in self.env.state().items()}
+        if isinstance(self._instructor, LanguageModel):
+            state.arrays["instructor"] = np.frombuffer(json.dumps(self._instructor.state()).encode(), np.uint8)
         with self._counted("saving"):
             size = checkpoint.save(self.path / "checkpoints", self.at["saves"], state.arrays, state.meta)
         self.costs["checkpoint_bytes"] = size
@@ -258,6 +270,8 @@ class Life:
         self.env = self._env(self.parts[self.at["stage"]])
         state = State(arrays, meta)
         self.env.restore({k.removeprefix("env/"): v for k, v in arrays.items() if k.startswith("env/")})
+        if isinstance(self._instructor, LanguageModel):
+            self._instructor.restore(json.loads(arrays["instructor"].tobytes()))
         self.learner.restore(state.get("learner"), self.env)
 
     # what it cost, and telling
@@ -271,9 +285,22 @@ class Life:
     def _count(self, what: str, amount: float) -> None:
         self.costs[what] = round(self.costs.get(what, 0) + amount, 3)
 
+    def _hear(self) -> None:
+        """Count how often players were started again, and keep the newest of what their scenes report."""
+        views = getattr(self.env, "views", [self.env])
+        for world in [*(view.world for view in views), *self._worlds.values()]:
+            if hasattr(world, "news"):
+                restarts, statistics = world.news()
+                self._count("player_restarts", restarts)
+                self.costs |= {f"player {world.id} {name}": value for name, value in statistics.items()}
+
     def _write_costs(self) -> None:
         self._count("instructor_calls", self._asked)
         self._asked = 0
+        self._hear()
+        if isinstance(self._instructor, LanguageModel):
+            self.costs |= {f"instructor_{k}": v for k, v in self._instructor.counts.items() if k != "calls"}
+            self.costs["instructor_model_calls"] = self._instructor.counts["calls"]
         self.costs["steps"] = self.at["before"] + self.learner.num_timesteps - self.at["offset"]
         self.costs["seconds"] = round(sum(v for k, v in self.costs.items() if k.startswith("seconds_")), 3)
         self.costs["parameters"] = int(sum(a.size for a in self.learner.weights().values()))

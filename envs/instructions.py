@@ -117,7 +117,11 @@ def _plain(text: str) -> str:
 
 @dataclasses.dataclass(frozen=True)
 class Briefing:
-    """What an instructor is told before it instructs one agent of one copy."""
+    """What an instructor is told before it instructs one agent of one copy.
+
+    outcomes: of the last instructions, the newest last; the first `earlier` of them are of episodes before this one,
+        all of them when an episode starts. grammar: takes a sentence, raises ValueError where nothing understands it.
+    """
 
     goal: str
     description: str
@@ -127,6 +131,8 @@ class Briefing:
     outcomes: tuple[str, ...] = ()
     messages: tuple[str, ...] = ()
     memories: tuple[str, ...] = ()
+    earlier: int = 0
+    grammar: Callable[[str], Any] | None = dataclasses.field(default=None, compare=False, repr=False)
 
 
 # texts -> (len(texts), width) float32

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import json
 from collections.abc import Callable, Sequence
@@ -62,6 +63,8 @@ class Instructed(Wrapper):
         self._blank = np.ones(table, bool)  # it had, before the last step: there is nothing more to see
         self._progress = np.zeros(table)
         self._history = np.full((*table, _REMEMBERED), -1)  # place * len(_OUTCOMES) + outcome, the newest last
+        self._own = np.zeros(table, int)  # outcomes of the episode that is on
+        self._grammar = functools.partial(parse, skills=world.skills)
         self.asked, self.unparsed = np.zeros(table, int), np.zeros(table, int)
         self._states: list[list[Any]] = [[None] * len(self.agents) for _ in range(self.num_envs)]
 
@@ -69,12 +72,16 @@ class Instructed(Wrapper):
         """What the agent in copy env is told now."""
         return self._book.texts[self._current[env, self.agents.index(agent)]]
 
+    def vectors_of_aims(self) -> np.ndarray:
+        """(num_envs, width) float32: the vectors of what the episodes are about, as sentences."""
+        return self._book.vectors[self.aim]
+
     def reset(self, ids, seeds=None):
         obs, info = self.world.reset(ids, seeds)
         starts = np.zeros(self._gone.shape, bool)
         starts[ids] = True
         self._gone[ids] = self._blank[ids] = False
-        self._current[ids], self._wait[ids] = self.aim[ids, None], 0
+        self._current[ids], self._wait[ids], self._own[ids] = self.aim[ids, None], 0, 0
         self._give(starts, self._current)
         self._ask(starts)
         return self._told(obs), info
@@ -115,6 +122,7 @@ class Instructed(Wrapper):
         if where.any():
             last = self._current[where] * len(_OUTCOMES) + outcome
             self._history[where] = np.column_stack([self._history[where][:, 1:], last])
+            self._own += where
 
     def _arrive(self) -> None:
         """What was asked for `delay` steps ago takes effect."""
@@ -159,7 +167,9 @@ class Instructed(Wrapper):
         past = [divmod(int(h), len(_OUTCOMES)) for h in self._history[env, k] if h >= 0]
         outcomes = tuple(f"{self._book.texts[place]}: {_OUTCOMES[outcome]}" for place, outcome in past)
         feasible = tuple(i.text for i in self.world.feasible(env, agent))
-        return Briefing(goal, self.world.describe(env, agent), agent, self.agents, feasible, outcomes)
+        told = self.world.describe(env, agent)
+        earlier = max(0, len(outcomes) - int(self._own[env, k]))
+        return Briefing(goal, told, agent, self.agents, feasible, outcomes, earlier=earlier, grammar=self._grammar)
 
     def _told(self, obs: Arrays) -> Arrays:
         """obs with the vectors behind them."""
@@ -172,7 +182,8 @@ class Instructed(Wrapper):
         return {
             "current": self._current, "coming": self._coming, "wait": self._wait, "age": self._age,
             "met": self._met, "rests": self._rests, "gone": self._gone, "blank": self._blank,
-            "progress": self._progress, "history": self._history, "asked": self.asked, "unparsed": self.unparsed,
+            "progress": self._progress, "history": self._history, "own": self._own,
+            "asked": self.asked, "unparsed": self.unparsed,
         }  # fmt: skip
 
     def state(self):
@@ -183,7 +194,7 @@ class Instructed(Wrapper):
     def restore(self, state):
         obs, info = self.world.restore(state)
         for name, array in self._arrays().items():
-            array[:] = state[f"instructed.{name}"]
+            array[:] = state.get(f"instructed.{name}", array)  # a state of before this was kept
         notes = json.loads(state["instructed.notes"].tobytes())
         self._states = notes["states"]
         self._book.rewrite(notes["texts"])

@@ -1,0 +1,328 @@
+"""A language model instructs: it chooses among what is feasible, writes freely, or writes a program."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import threading
+import time
+import warnings
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from ...envs.instructions import Briefing
+from ...envs.registry import nearest
+from . import program
+from .cache import Cache, key
+from .loading import fingerprint, load
+from .prompts import prompt
+from .script import Script
+
+MODES = ("choose", "write", "program")
+CACHE = "LUDUS_INSTRUCTOR_CACHE"  # environment: the file that answers are kept in
+TRIES = 3  # times that a program's instruction is told until it is done
+
+
+class Model(Protocol):
+    """What answers: a Decoder, or an Endpoint. tokens: read and written so far."""
+
+    tokens: int
+
+    def choose(self, prompts: Sequence[str], answers: Sequence[Sequence[str]], priors: Any = None) -> list[np.ndarray]:
+        """For each prompt the scores of its answers, the highest the best."""
+        ...
+
+    def write(self, prompts: Sequence[str]) -> list[str]:
+        """One text for each prompt."""
+        ...
+
+
+class Unavailable(RuntimeError):
+    """The model gave no answer; the message says why, in one line."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Choice:
+    """Why something was said. scores: of the candidates, log-likelihoods; for those that could not win a bound."""
+
+    briefing: Briefing
+    said: str
+    by: str  # "choose", "write", "retry", "candidate", "program", "cache", or why the script said it
+    scores: tuple[tuple[str, float], ...] = ()
+
+
+class LanguageModel:
+    """Instructs by a language model; the script takes over where it cannot, and each such case is counted.
+
+    model: "shipped", a folder, a hub name, or a Model; it is opened when it is first asked.
+    mode: "choose" the likeliest feasible instruction; "write" freely, what the world's grammar does not understand once
+        more with the error, then the best candidate; "program": a program at an episode's start (see program.py).
+    language: of what it writes, "en" or "zh". success: (briefing, candidates) -> the policy's own chance to carry each
+        out, (n,) in (0, 1], whose logarithms are added to the likelihoods (SayCan, Ahn et al. 2022, eq. 1).
+    cache: a file for answers; None: the one that LUDUS_INSTRUCTOR_CACHE names, or memory alone.
+    calls, tokens, seconds: budgets, None for none; timeout: seconds that one batch may take.
+    loading: of loading.load.
+
+    counts: asked, cached, calls (briefings that the model worked on), valid (first answers that the grammar took),
+    retried, replaced (by the best candidate), fell_back (to the script), hung, tokens, seconds. `notes` says what went
+    wrong, each thing once.
+    """
+
+    def __init__(
+        self,
+        model: str | Path | Model = "shipped",
+        mode: str = "choose",
+        *,
+        language: str = "en",
+        success: Callable[[Briefing, Sequence[str]], np.ndarray] | None = None,
+        cache: str | Path | None = None,
+        calls: int | None = None,
+        tokens: int | None = None,
+        seconds: float | None = None,
+        timeout: float = 120.0,
+        **loading: Any,
+    ):
+        if mode not in MODES:
+            raise nearest(str(mode), list(MODES), "mode of instructing")
+        self.name, self.mode, self.language, self.success = model, mode, language, success
+        self.limits = {"calls": calls, "tokens": tokens, "seconds": seconds}
+        self.timeout, self._loading = timeout, loading
+        self.cache = Cache(cache or os.environ.get(CACHE))
+        names = "asked", "cached", "calls", "valid", "retried", "replaced", "fell_back", "hung", "tokens"
+        self.counts: dict[str, float] = dict.fromkeys(names, 0) | {"seconds": 0.0}
+        self.notes: list[str] = []
+        self.choices: list[Choice] = []  # of the last call
+        self._model: Model | None = None if isinstance(model, (str, Path)) else model
+        self._who = (
+            fingerprint(model) if isinstance(model, (str, Path)) else getattr(model, "name", type(model).__name__)
+        )
+        self._gone = ""  # why the model is not asked any more
+
+    def instruct(self, briefings: Sequence[Briefing], states: Sequence[Any]) -> tuple[list[str], list[Any]]:
+        self.counts["asked"] += len(briefings)
+        self.choices = []
+        if self.mode == "program":
+            return self._programmed(briefings, states)
+        said = self._answers(briefings, self.mode)
+        return [answer["said"] for answer in said], list(states)
+
+    # Answers: from the cache, from the model, or from the script
+
+    def _answers(self, briefings: Sequence[Briefing], mode: str) -> list[dict[str, Any]]:
+        keys = [self._key(b, mode) for b in briefings]
+        known = self.cache.get(keys)
+        self.counts["cached"] += sum(k in known for k in keys)
+        new = {k: b for k, b in zip(keys, briefings, strict=True) if k not in known}
+        made = self._made(new, mode) if new else {}
+        answers = [known.get(k) or made[k] for k in keys]
+        for k, b, a in zip(keys, briefings, answers, strict=True):
+            by = "cache" if k in known else a["by"]
+            self.choices.append(Choice(b, a["said"], by, tuple(zip(b.feasible, a.get("scores", ()), strict=False))))
+        return answers
+
+    def _key(self, b: Briefing, mode: str) -> str:
+        return key(self._who, mode, self.language, prompt(b, self.language), b.feasible)
+
+    def _made(self, new: dict[str, Briefing], mode: str) -> dict[str, dict[str, Any]]:
+        """Answers to new briefings: what the model gives is kept, what the script says instead is not."""
+        room = self._room(len(new))
+        asked = dict(list(new.items())[:room])
+        made: dict[str, dict[str, Any]] = {}
+        if asked:
+            try:
+                answers = self._timed(lambda: getattr(self, f"_{mode}")(list(asked.values())))
+                made = dict(zip(asked, answers, strict=True))
+                self.cache.put(made)
+            except Unavailable as error:
+                self._note(str(error))
+        left = [k for k in new if k not in made]
+        if left:
+            self.counts["fell_back"] += len(left)
+            texts, _ = Script().instruct([new[k] for k in left], [None] * len(left))
+            made |= {k: {"said": t, "by": self.notes[-1]} for k, t in zip(left, texts, strict=True)}
+        return made
+
+    def _room(self, wanted: int) -> int:
+        """How many briefings the budgets still allow; 0 once the model is given up."""
+        if self._gone:
+            return 0
+        for name, limit in self.limits.items():
+            if limit is not None and self.counts[name] >= limit:
+                self._note(f"the budget of {limit} {name} is spent: the script instructs")
+                return 0
+        if self.limits["calls"] is not None and wanted > (left := int(self.limits["calls"] - self.counts["calls"])):
+            self._note(f"the budget of {self.limits['calls']} calls is spent: the script instructs")
+            return left
+        return wanted
+
+    def _timed(self, work: Callable[[], Any]) -> Any:
+        """What work gives within the time-out. Raises Unavailable for whatever it does else."""
+        result: list[Any] = []
+
+        def run() -> None:
+            try:
+                result.append((True, work()))
+            except BaseException as error:  # a broken model is no reason to lose a run
+                result.append((False, error))
+
+        before, started = (self._model.tokens if self._model else 0), time.monotonic()
+        thread = threading.Thread(target=run, daemon=True)
+        thread.start()
+        thread.join(self.timeout)
+        self.counts["seconds"] = round(self.counts["seconds"] + time.monotonic() - started, 3)
+        self.counts["tokens"] += (self._model.tokens if self._model else 0) - before
+        if not result:
+            self.counts["hung"] += 1
+            self._gone = f"the model gave no answer within {self.timeout:g} s: the script instructs"
+            raise Unavailable(self._gone)
+        good, value = result[0]
+        if not good:
+            self._gone = f"the model failed: {_line(value)}: the script instructs"
+            raise Unavailable(self._gone) from value
+        return value
+
+    def _note(self, text: str) -> None:
+        if text not in self.notes:
+            self.notes.append(text)
+            warnings.warn(f"instructor: {text}", RuntimeWarning, stacklevel=2)
+
+    @property
+    def model(self) -> Model:
+        """The model, opened now where it is not yet. Raises ModelError."""
+        if self._model is None:
+            self._model = load(str(self.name), **self._loading)
+        return self._model
+
+    # Modes
+
+    def _choose(self, briefings: Sequence[Briefing]) -> list[dict[str, Any]]:
+        self.counts["calls"] += len(briefings)
+        candidates = [list(b.feasible) or [b.goal] for b in briefings]
+        priors = None
+        if self.success is not None:
+            chances = [self.success(b, c) for b, c in zip(briefings, candidates, strict=True)]
+            priors = [np.log(np.clip(np.asarray(c, float), 1e-9, 1)) for c in chances]
+        scores = self.model.choose([prompt(b) for b in briefings], candidates, priors)
+        best = [c[int(np.argmax(s))] for c, s in zip(candidates, scores, strict=True)]  # of equals the first
+        return [
+            {"said": said, "by": "choose", "scores": [float(x) for x in s]}
+            for said, s in zip(best, scores, strict=True)
+        ]
+
+    def _write(self, briefings: Sequence[Briefing]) -> list[dict[str, Any]]:
+        self.counts["calls"] += len(briefings)
+        asked = [prompt(b, self.language) for b in briefings]
+        texts = [_first_line(t) for t in self.model.write(asked)]
+        errors = [_error(b, t) for b, t in zip(briefings, texts, strict=True)]
+        self.counts["valid"] += errors.count("")
+        answers = [{"said": t, "by": "write"} for t in texts]
+        wrong = [i for i, error in enumerate(errors) if error]
+        if wrong:
+            self.counts["retried"] += len(wrong)
+            told = [f"{asked[i]} {texts[i]}\nerror: {errors[i]}\n{asked[i].splitlines()[-1]}" for i in wrong]
+            again = [_first_line(t) for t in self.model.write(told)]
+            worse = [i for i, t in zip(wrong, again, strict=True) if _error(briefings[i], t)]
+            answers = _replaced(answers, wrong, [{"said": t, "by": "retry"} for t in again])
+            if worse:
+                self.counts["replaced"] += len(worse)
+                chosen = self._choose([briefings[i] for i in worse])
+                answers = _replaced(answers, worse, [c | {"by": "candidate"} for c in chosen])
+        return answers
+
+    def _program(self, briefings: Sequence[Briefing]) -> list[dict[str, Any]]:
+        """Programs; what is none counts as replaced, and the instructions are then chosen one by one."""
+        self.counts["calls"] += len(briefings)
+        answers = []
+        for text in self.model.write([prompt(b, "program") for b in briefings]):
+            try:
+                text = program.read(text).text
+                self.counts["valid"] += 1
+            except program.ProgramError:
+                self.counts["replaced"] += 1
+                text = ""
+            answers.append({"said": text, "by": "program"})
+        return answers
+
+    def _programmed(self, briefings: Sequence[Briefing], states: Sequence[Any]) -> tuple[list[str], list[Any]]:
+        """What each copy's program says next; who has none, or is at its end before the goal, is chosen for."""
+        begins = [b.earlier == len(b.outcomes) for b in briefings]
+        states = [dict(s) if isinstance(s, dict) and not b else {} for b, s in zip(begins, states, strict=True)]
+        fresh = [i for i, s in enumerate(states) if "program" not in s]
+        for i, answer in zip(fresh, self._answers([briefings[i] for i in fresh], "program"), strict=True):
+            written = answer["said"] if answer["by"] == "program" else ""
+            states[i] = {"program": written, "log": [], "last": "", "tries": 0}
+        texts = [self._next(b, s) for b, s in zip(briefings, states, strict=True)]
+        lost = [i for i, t in enumerate(texts) if t is None]
+        for i, answer in zip(lost, self._answers([briefings[i] for i in lost], "choose"), strict=True):
+            texts[i] = answer["said"]
+        return [t or "" for t in texts], states
+
+    @staticmethod
+    def _next(b: Briefing, state: dict[str, Any]) -> str | None:
+        """The program's next sentence that the world understands; None where there is none."""
+        if not state["program"]:
+            return None
+        if state["last"] and b.outcomes and not b.outcomes[-1].endswith(": done") and state["tries"] < TRIES:
+            state["tries"] += 1
+            return state["last"]
+        try:
+            said = program.read(state["program"]).next(state["log"], b)
+        except program.ProgramError:
+            said = None
+        if said is None or _error(b, said):
+            state["program"] = ""
+            return None
+        state |= {"last": said, "tries": 1}
+        return said
+
+    # What a checkpoint holds
+
+    def state(self) -> dict[str, Any]:
+        """Answers and counts, JSON: an instructor that goes on from here says the same."""
+        return {"answers": dict(self.cache.answers), "counts": dict(self.counts), "notes": list(self.notes)}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        self.cache.put(state["answers"])
+        self.counts, self.notes = dict(state["counts"]), list(state["notes"])
+
+
+def explain(choice: Choice, most: int = 5) -> str:
+    """A choice in words: what was said, the candidates nearest to it, the memories that were told."""
+    ranked = sorted(choice.scores, key=lambda pair: -pair[1])[:most]
+    lines = [f"{choice.said!r} ({choice.by}) for {choice.briefing.agent}: {choice.briefing.goal}"]
+    lines += [f"  {score:9.3f}  {text}" for text, score in ranked]
+    return "\n".join(lines + [f"  remembered: {m}" for m in choice.briefing.memories])
+
+
+def _error(b: Briefing, text: str) -> str:
+    """Why the world does not understand a text; "" where it does."""
+    if b.grammar is None:
+        return "" if text in b.feasible else f"no instruction {text[:80]!r}; say one of: {'; '.join(b.feasible[:8])}"
+    try:
+        b.grammar(text)
+    except ValueError as error:
+        return " ".join(str(error).split())[:300]
+    return ""
+
+
+def _first_line(text: Any) -> str:
+    """The first line of what a model wrote, cut: a grammar reads no more."""
+    lines = str(text)[:2000].strip().splitlines()
+    return lines[0].strip()[:200] if lines else ""
+
+
+def _replaced(rows: list[Any], places: Sequence[int], new: Sequence[Any]) -> list[Any]:
+    rows = list(rows)
+    for place, row in zip(places, new, strict=True):
+        rows[place] = row
+    return rows
+
+
+def _line(error: BaseException) -> str:
+    return f"{type(error).__name__}: {' '.join(str(error).split())}"[:300]
+
+
+__all__ = ["MODES", "Choice", "LanguageModel", "Model", "explain"]

@@ -1,0 +1,108 @@
+"""Opens a language model by name or folder; runs no code from it, unpickles nothing, says in a line what is wrong."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.resources
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .decoder import Decoder
+
+SHIPPED = "shipped"
+PICKLED = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle", ".npy")
+DTYPES = ("auto", "float32", "bfloat16", "float16")
+
+
+class ModelError(ValueError):
+    """A language model that cannot be used; one line: which, what is wrong, what to do."""
+
+
+def shipped() -> Path:
+    """The folder of the model that comes with the suite."""
+    return Path(str(importlib.resources.files("ludus.assets") / "instructor"))
+
+
+def fingerprint(model: str | Path) -> str:
+    """What tells one model from another: of a folder its weights' hash, of the hub's the name. Nothing is opened."""
+    folder = shipped() if model == SHIPPED else Path(model)
+    digest = hashlib.sha256()
+    for file in sorted(folder.glob("*.safetensors")) if folder.is_dir() else ():
+        with file.open("rb") as opened:
+            digest.update(hashlib.file_digest(opened, "sha256").digest())
+    return f"{model} {digest.hexdigest()[:16]}"
+
+
+def load(
+    model: str | Path = SHIPPED,
+    *,
+    dtype: str = "auto",
+    device: str = "auto",
+    offline: bool = True,
+    trust_remote_code: bool = False,
+    **settings: Any,
+) -> Decoder:
+    """A Hugging Face causal language model: "shipped", a folder, or a name of the hub.
+
+    dtype: one of DTYPES; "auto" is float32 for the shipped model, as saved for others. device: "auto" takes a GPU where
+    there is one. offline: only what is on this machine. trust_remote_code: let a model bring Python code of its own.
+    settings: of Decoder. Raises ModelError.
+    """
+    if dtype not in DTYPES:
+        raise ModelError(f"dtype must be one of {', '.join(DTYPES)}, not {dtype!r}")
+    folder = shipped() if model == SHIPPED else Path(model)
+    local = folder.is_dir()
+    if local:
+        _check(folder, trust_remote_code)
+    elif model == SHIPPED or folder.exists() or str(model).startswith((".", "/", "~")):
+        raise ModelError(f"{folder}: no folder of a language model; give a folder with config.json, or a hub name")
+    name = str(folder) if local else str(model)
+    how = {"local_files_only": offline or local, "trust_remote_code": trust_remote_code}
+    try:
+        return _opened(name, "float32" if model == SHIPPED and dtype == "auto" else dtype, device, how, settings)
+    except ModelError:
+        raise
+    except Exception as error:  # whatever a broken folder makes the library raise
+        raise ModelError(f"{name}: cannot be opened as a language model: {_line(error)}") from error
+
+
+def _opened(name: str, dtype: str, device: str, how: dict[str, Any], settings: dict[str, Any]) -> Decoder:
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers.utils import logging
+
+    from .decoder import Decoder
+
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    tokenizer = AutoTokenizer.from_pretrained(name, **how)
+    kind = dtype if dtype == "auto" else getattr(torch, dtype)
+    model = AutoModelForCausalLM.from_pretrained(name, dtype=kind, use_safetensors=True, **how)
+    chosen = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
+    return Decoder(model.to(chosen), tokenizer, **settings)
+
+
+def _check(folder: Path, trusted: bool) -> None:
+    """Raises ModelError for what is missing, pickled, or wants to run code."""
+    try:
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ModelError(f"{folder}: holds no config.json, so it is no model of Hugging Face") from None
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{folder}/config.json: cannot be read: {_line(error)}") from None
+    if not isinstance(config, dict):
+        raise ModelError(f"{folder}/config.json: is no mapping")
+    if "auto_map" in config and not trusted:
+        raise ModelError(f"{folder}: wants to run its own Python code; pass trust_remote_code=True if you trust it")
+    if not any(folder.glob("*.safetensors")):
+        pickled = [p.name for p in sorted(folder.iterdir()) if p.suffix in PICKLED]
+        why = f"{pickled[0]} is a pickle, which can run code" if pickled else "there are no weights"
+        raise ModelError(f"{folder}: {why}; save the weights as safetensors")
+
+
+def _line(error: Exception) -> str:
+    return f"{type(error).__name__}: {' '.join(str(error).split())}"[:300]
