@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -231,7 +232,7 @@ class Learner:
     # inside
 
     def _create(self, env: VecEnv) -> None:
-        settings = dict(self._settings)
+        settings = copy.deepcopy(self._settings)  # SB3 writes into its policy_kwargs
         if self.off_policy:
             settings.setdefault("replay_buffer_class", HookedBuffer)
         if isinstance(settings.get("action_noise"), int | float):
