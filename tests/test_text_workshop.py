@@ -34,17 +34,23 @@ def typed(names: str, n: int) -> np.ndarray:
     return np.tile([machine.OPERATIONS.index(name) for name in names.split()], (n, 1))
 
 
+def run(programs: np.ndarray, lists: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The machine with one list a program: lists (m, cells) and numbers (m,)."""
+    left, held = machine.run(programs, lists[:, :, None])
+    return left[:, :, 0], held[:, 0]
+
+
 @pytest.mark.parametrize("task", MEANT)
 def test_a_task_computes_what_it_is_called(task):
     entry, lists = read("workshop")["tasks"][task], np.random.default_rng(0).integers(0, 10, (200, 4))
-    left, held = machine.run(typed(" ".join(entry["program"]), 200), lists)
+    left, held = run(typed(" ".join(entry["program"]), 200), lists)
     assert np.array_equal(held if entry["result"] == "number" else left, MEANT[task](lists))
 
 
 def test_every_task_but_one_is_named_by_a_rule_and_that_one_leaves_the_largest_last():
     assert set(read("workshop")["tasks"]) - set(MEANT) == {"carry the largest to the end"}
     lists = np.random.default_rng(0).integers(0, 10, (100, 4))
-    left, _ = machine.run(typed("rise next repeat", 100), lists)
+    left, _ = run(typed("rise next repeat", 100), lists)
     assert np.array_equal(left[:, -1], lists.max(axis=1)) and np.array_equal(np.sort(left), np.sort(lists))
 
 
@@ -53,17 +59,21 @@ def test_no_program_runs_for_ever_or_grows_without_bound():
     programs = rng.integers(0, len(machine.OPERATIONS), (2000, 7))
     programs[0] = machine.REPEAT
     programs[1] = typed("load add store repeat repeat repeat repeat", 1)[0]
-    left, held = machine.run(programs, rng.integers(0, 10, (2000, 4)))
+    left, held = run(programs, rng.integers(0, 10, (2000, 4)))
     assert left.min() >= 0 and left.max() <= machine.LARGEST and held.max() <= machine.LARGEST
 
 
 def test_a_batch_of_programs_runs_as_each_would_alone():
     rng = np.random.default_rng(2)
     programs, lists = rng.integers(-1, len(machine.OPERATIONS), (50, 5)), rng.integers(0, 10, (50, 4))
-    left, held = machine.run(programs, lists)
+    left, held = run(programs, lists)
     for i in range(50):
-        one, number = machine.run(programs[i : i + 1], lists[i : i + 1])
+        one, number = run(programs[i : i + 1], lists[i : i + 1])
         assert np.array_equal(one[0], left[i]) and number[0] == held[i]
+    same, numbers = machine.run(programs[:1], lists.T[None])
+    for i in range(50):
+        one, number = run(programs[:1], lists[i : i + 1])
+        assert np.array_equal(one[0], same[0, :, i]) and number[0] == numbers[0, i]
 
 
 def test_another_program_that_does_the_task_passes_too():
