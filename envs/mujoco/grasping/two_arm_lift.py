@@ -83,8 +83,9 @@ class TwoArmLift(Workbench):
         )
 
     def reward(self):
-        """0.2 for coming to the own post, 0.2 for squeezing it, 0.15 for raising its end, 0.45 for the lower end."""
-        up = {side: np.clip(self.raised(side) / 0.1, 0, 1) for side in self.agents}
+        """0.2 for coming to the own post, 0.2 for squeezing it, 0.15 for raising its end, 0.45 for both ends: in full
+        at 12 cm, and less above, so that it pays to hold the bar where it is."""
+        up = {side: np.clip(1 - np.abs(self.raised(side) / 0.12 - 1), 0, 1) for side in self.agents}
         both = np.minimum(up["left"], up["right"])
         return {side: self._own(side) + 0.15 * up[side] + 0.45 * both for side in self.agents}
 
