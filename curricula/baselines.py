@@ -21,7 +21,7 @@ TIERS = {"full": Tier(), "small": Tier(steps=0.3, per_stage=10), "smoke": Tier(s
 class Baseline(pydantic.BaseModel):
     """How one task is learnt: steps in rows stepped; the rest where it differs from what all tasks share.
 
-    rows, decay and ppo are of PPO; algorithms: of others, in full.
+    rows, decay and ppo are of PPO; words: width of the instruction's vector.
     """
 
     model_config = pydantic.ConfigDict(frozen=True, extra="forbid", strict=True)
@@ -32,13 +32,13 @@ class Baseline(pydantic.BaseModel):
     decay: float | None = None
     ppo: dict[str, Any] = {}
     words: int = 16
-    algorithms: dict[str, Algorithm] = {}
 
 
-def table() -> tuple[Algorithm, dict[str, Baseline]]:
-    """PPO as all tasks share it, and what is particular to a task, by id."""
+def table() -> tuple[dict[str, Algorithm], dict[str, Baseline]]:
+    """The algorithms as all tasks share them, and what is particular to a task, by id."""
     data, _ = reading.read(resources.files(str(__package__)) / "baselines.yaml", "the table of baselines")
-    return Algorithm.model_validate(data["ppo"]), {t: Baseline.model_validate(b) for t, b in data["tasks"].items()}
+    tasks = {t: Baseline.model_validate(b) for t, b in data.pop("tasks").items()}
+    return {name: Algorithm.model_validate(settings) for name, settings in data.items()}, tasks
 
 
 def of(task: str) -> Curriculum:
@@ -47,7 +47,7 @@ def of(task: str) -> Curriculum:
     shared, tasks = table()
     one = tasks.get(task, Baseline())
     own = {k: v for k, v in {"rows": one.rows, "decay": one.decay}.items() if v is not None}
-    ppo = shared.model_copy(update=own | {"settings": shared.settings | one.ppo})
+    ppo = shared["ppo"].model_copy(update=own | {"settings": shared["ppo"].settings | one.ppo})
     stage = Stage(task=task, steps=one.steps, settings=one.settings, partners=one.partners)
     world = team.make(task, 1, one.partners, **one.settings)
     observation, action = widths(world)
@@ -60,6 +60,6 @@ def of(task: str) -> Curriculum:
         words=one.words,
         evaluation=EVALUATION,
         stages=(stage,),
-        algorithms={"ppo": ppo, **one.algorithms},
+        algorithms=shared | {"ppo": ppo},
         tiers=TIERS,
     )
