@@ -1,0 +1,95 @@
+"""Scenes to learn from and to be measured on: sides disjoint by hash, oracles that succeed, copying that does not."""
+
+import numpy as np
+import pytest
+
+from ludus.agents.instructors import corpus
+from ludus.agents.instructors.scenes import (
+    HELD_OUT,
+    LONG,
+    SIDES,
+    TRAIN,
+    Theatre,
+    goal_sides,
+    held_out_goals,
+    layout_side,
+    wordings,
+)  # fmt: skip
+from ludus.envs import registry
+from ludus.envs.views.instructed import Instructed
+
+
+def goal_copying(briefings, states):
+    return [b.goal for b in briefings], list(states)
+
+
+@pytest.mark.parametrize("task", LONG)
+def test_the_oracle_succeeds_in_steps_and_who_copies_the_goal_does_not(task):
+    theatre = Theatre(task, 8)
+    told, copied = theatre.play(None, range(8)), theatre.play(goal_copying, range(8))
+    theatre.close()
+    assert told.success.mean() >= 0.9 and copied.success.mean() <= 0.5
+    for copy in np.flatnonzero(told.success & ~copied.success):
+        own = [e for e in told.examples if e.copy == copy]
+        assert len({e.answer for e in own}) >= 2 and all(len(e.briefing.feasible) >= 4 for e in own)
+
+
+def test_layouts_goals_and_wordings_of_the_two_sides_are_disjoint():
+    found = {side: {"layout": set(), "goal": set(), "wording": set()} for side in SIDES}
+    for side in SIDES:
+        for episode in corpus.episodes("ludus/Household-v0", 3, 1, 96, side):
+            for e in episode:
+                found[side]["layout"].add(e.layout)
+                found[side]["goal"].add((e.goal.skill.name, e.goal.arguments))
+                found[side]["wording"].add(e.briefing.goal)
+    for kind in ("layout", "goal", "wording"):
+        train, held = (found[side][kind] for side in SIDES)
+        assert len(train) >= 3 and len(held) >= 2 and not train & held
+
+
+@pytest.mark.parametrize("task", LONG)
+def test_no_training_wording_is_held_out(task):
+    world = registry.make(task)
+    for goal in world.goals:
+        train = {w.lower() for w in wordings(goal, TRAIN, corpus.extra())}
+        assert train and not train & {w.lower() for w in wordings(goal, HELD_OUT)}
+    world.close()
+
+
+def test_a_quarter_of_several_goals_is_held_out_and_a_fifth_of_the_layouts():
+    world = registry.make("ludus/Household-v0")
+    held = held_out_goals(world.goals)
+    assert len(held) == len(world.goals) // 4 == goal_sides(world.goals).count(HELD_OUT)
+    sides = [layout_side(str(n)) for n in range(1000)]
+    assert 150 < sides.count(HELD_OUT) < 250
+
+
+def test_the_corpus_has_both_languages_and_programs_and_is_seeded():
+    first, again = (corpus.pairs("ludus/Household-v0", 5, 1, 24) for _ in range(2))
+    assert first == again != corpus.pairs("ludus/Household-v0", 6, 1, 24)
+    told = "".join(p.prompt for p in first)
+    assert any("\u4e00" <= c <= "\u9fff" for c in told) and any(p.answer.startswith('do("') for p in first)
+    (pair,) = corpus.pairs("ludus/Household-v0", 5, 1, 24, language="zh")[:1]
+    assert "你" in pair.prompt
+
+
+def test_renaming_tells_the_same_scene_of_other_things():
+    prompt, answer = "goal: 把苹果放进篮子\nseen: You hold the apple.", "put the apple in the basket"
+    told, said = corpus.renamed(prompt, answer, np.random.default_rng(1))
+    thing = told.split("hold the ")[1].rstrip(".")
+    words = corpus.words()["concepts"]
+    assert thing != "apple" and f"put the {thing} in the " in said and words["things"][thing] in told
+    assert words["places"][said.split(" in the ")[1]] in told
+
+
+def test_a_single_world_and_a_batch_are_told_the_same():
+    """What the instructed view tells the oracle's successor: the briefing of copy i is the single world's."""
+
+    def briefings(seeds):
+        heard = []
+        world = registry.make("ludus/Household-v0", len(seeds))
+        view = Instructed(world, instruct=lambda b, s: (heard.extend(b), goal_copying(b, s))[1])
+        view.reset(np.arange(len(seeds)), seeds)
+        return heard
+
+    assert briefings([7, 8, 9])[1] == briefings([8])[0]
