@@ -21,13 +21,16 @@ ELSEWHERE = {  # commands that live in modules of their own
     "video": "Film a task or a run, with captions.",
     "play": "Play a task in this terminal, or watch a policy.",
     "speed": "Steps a second, against the bare engine and gymnasium's own vectorisation.",
+    "instructor": "Train the shipped language model from nothing; try it on a scene.",
+    "submit": "Check finished runs and write each as one leaderboard entry.",
+    "leaderboard": "A static page that ranks entries, curriculum by curriculum.",
     "doctor": "What works on this machine, and what to install for the rest.",
 }
 CURRICULUM = Argument(help="a name of `ludus curricula`, or the path of a YAML file of your own", show_default=False)
 Json = Annotated[bool, Option("--json", help="print JSON, for machines")]
 Tier = Annotated[str, Option(help="smoke, small or full, as far as the curriculum has them")]
 Input = Annotated[str, Option(help="what the policy is told: instructed, blind or task-id")]
-Instructor = Annotated[str, Option(help="who instructs: fixed or script")]
+Instructor = Annotated[str, Option(help="who instructs: fixed, script or language-model")]
 Device = Annotated[str, Option(help="auto, cpu or cuda")]
 AllowCode = Annotated[bool, Option("--allow-code", help="let the file's tasks be 'module:callable'")]
 
@@ -105,7 +108,7 @@ def curricula(
 
 def run(
     curriculum: Annotated[str, CURRICULUM],
-    algorithm: Annotated[str, Option(help="ppo or sac")] = "ppo",
+    algorithm: Annotated[str, Option(help="one of docs/algorithms.md: ppo, sac, maskable-ppo, dqn, …")] = "ppo",
     method: Annotated[list[str] | None, Option(help="replay, reservoir, joint, scratch … ; may be repeated")] = None,
     input: Input = "instructed",
     instructor: Instructor = "fixed",
@@ -150,6 +153,7 @@ def bench(
     seeds: Annotated[int, Option(help="how many: 0, 1, …", min=1, max=1000)] = 1,
     first_seed: Annotated[int, Option(help="the first of them", min=0)] = 0,
     jobs: Annotated[int, Option(help="runs at a time; 0: one a core", min=0)] = 0,
+    ray: Annotated[str | None, Option(help="make the runs on a Ray cluster: its address, or local")] = None,
     out: Annotated[Path | None, Option(help="the folder of the runs  [default: runs/CURRICULUM]")] = None,
     tier: Tier = "full",
     input: Input = "instructed",
@@ -162,6 +166,7 @@ def bench(
 ) -> None:
     """Compare methods over seeds: many runs side by side, resumed where they stopped, and one table."""
     from . import bench as benches
+    from . import cluster
     from . import references as rows
     from .curriculum import load
     from .plan import default_out
@@ -183,7 +188,10 @@ def bench(
             rows.add(results, [rows.row_of(read_run(job.folder))])
 
     with shown(as_json) as tell:
-        failed = benches.perform(missing, jobs or os.cpu_count() or 1, tell, keep)
+        if ray:
+            failed = cluster.perform(missing, jobs, tell, keep, ray)
+        else:
+            failed = benches.perform(missing, jobs or os.cpu_count() or 1, tell, keep)
     fresh = {j: read_run(j.folder) for j in todo if j not in failed and known[j] not in kept}
     if results:
         rows.add(results, (rows.row_of(r) for r in fresh.values()))

@@ -116,8 +116,11 @@ def _for(run: Run) -> tuple[References, str]:
     return References(scores["joint"], scores["scratch"], f"shipped records: {said}"), ""
 
 
-def plan_of(run: Run, regime: str) -> Plan:
-    """What the reference of a run, under regime, would have been asked to do. Raises RunError."""
+def plan_of(run: Run, regime: str, keep_methods: bool = False) -> Plan:
+    """What the reference of a run, under regime, would have been asked to do; with its methods, the run itself.
+
+    Raises RunError.
+    """
     s = run.settings
     try:
         curriculum = Curriculum.model_validate_json(json.dumps(s["curriculum"]))
@@ -125,7 +128,7 @@ def plan_of(run: Run, regime: str) -> Plan:
         plan = Plan(curriculum, s["algorithm"], s["settings"], tuple(s["methods"]), s["regime"], *rest)
     except (KeyError, TypeError, ValueError) as error:
         raise RunError(f"{run.folder}: settings that no run has ({' '.join(str(error).split())[:120]})") from None
-    return dataclasses.replace(plan, regime=regime, methods=())
+    return plan if keep_methods else dataclasses.replace(plan, regime=regime, methods=())
 
 
 def _library(curriculum: str) -> list[dict[str, Any]]:

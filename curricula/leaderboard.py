@@ -1,0 +1,36 @@
+"""The leaderboard: entries in, a static page out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from . import references
+from .record import Run, RunError, read_json
+
+
+def read(paths: Sequence[Path]) -> list[Run]:
+    """The runs of entries: files that submit wrote, files of result rows, and folders of either."""
+    files = [f for p in paths for f in (sorted(p.glob("*.json*")) if p.is_dir() else [p])]
+    runs = {}
+    for file in files:
+        rows = [read_json(file)] if file.suffix == ".json" else references.read(file)
+        for row in rows:
+            run = references.run_of(row, str(file))
+            runs.setdefault(references.key(row), run)
+    if not runs:
+        raise RunError(f"{', '.join(map(str, paths))}: holds no entry")
+    return list(runs.values())
+
+
+def command(
+    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="entries, files of rows, folders of them")],
+    out: Annotated[Path, typer.Option(help="the page")] = Path("leaderboard.html"),
+) -> None:
+    """A static page that ranks entries, curriculum by curriculum."""
+    from .report import board
+
+    print(f"leaderboard: {board.write(read(paths), out)}")

@@ -1,0 +1,59 @@
+"""A leaderboard entry: a finished run that was checked, as one file."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from . import folder, metrics, references
+from .record import Run, RunError, inside, read_json, read_run
+
+NOTE = 500  # characters that an entry may say of itself
+
+
+def entry(path: Path, by: str = "", note: str = "") -> dict[str, Any]:
+    """The run in path as a row of results, once it is found to be what it says it is.
+
+    Its record must be whole (every stage to its last evaluation), its settings give its hash, its metrics come out of
+    its record again. Nothing that the folder names is imported. Raises RunError, one line, for what is not so.
+    """
+    run = read_run(path)
+    wanted = references.plan_of(run, run.regime, keep_methods=True)
+    if wanted.hash != run.settings.get("hash"):
+        raise RunError(f"{path}: its settings give the hash {wanted.hash[:12]}, not the one in run.json")
+    _whole(run, wanted)
+    if read_json(inside(path, "metrics.json")) != json.loads(json.dumps(metrics.compute(run.scores))):
+        raise RunError(f"{path}: metrics.json is not what its record gives; run `ludus report` on it and see")
+    return references.row_of(run) | {"by": by[:NOTE], "note": note[:NOTE]}
+
+
+def _whole(run: Run, plan: Any) -> None:
+    """Every stage was learnt to its end, with as many evaluations of as many episodes as were asked for."""
+    sizes = plan.curriculum.evaluation
+    for number, part in enumerate(plan.parts):
+        rows = [r for r in run.rows if r["stage"] == number]
+        points, last = {r["evaluation"] for r in rows}, [r for r in rows if r["last"]]
+        if len(points) != part.points or not last:
+            raise RunError(f"{run.folder}: stage {number} has {len(points)} of {part.points} evaluations: not ended")
+        if max(r["stage_step"] for r in last) < part.steps:
+            raise RunError(f"{run.folder}: stage {number} ended before its {part.steps} steps")
+        if any(r["episodes"] != (sizes.last_episodes if r["last"] else sizes.episodes) for r in rows):
+            raise RunError(f"{run.folder}: stage {number} was tried with other numbers of episodes than it says")
+
+
+def command(
+    folders: Annotated[list[Path], typer.Argument(metavar="DIR...", help="folders of finished runs")],
+    out: Annotated[Path, typer.Option(help="where the entries go")] = Path("submissions"),
+    by: Annotated[str, typer.Option(help="who made them")] = "",
+    note: Annotated[str, typer.Option(help="what a reader should know")] = "",
+) -> None:
+    """Check finished runs and write each as one leaderboard entry."""
+    made = [entry(path, by, note) for path in folders]
+    out.mkdir(parents=True, exist_ok=True)
+    for row in made:
+        file = out / f"{row['settings']['curriculum']['name']}-{row['label']}-{row['seed']}-{row['hash'][:8]}.json"
+        folder.write(file, (json.dumps(row, allow_nan=False) + "\n").encode())
+        print(f"checked: {file}")
