@@ -10,6 +10,7 @@ import sys
 import textwrap
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
@@ -201,11 +202,21 @@ def command(
     ] = None,
     agent: Annotated[str | None, typer.Option(help="whom you move from the start; the policy plays the others")] = None,
     seed: Annotated[int, typer.Option(help="of the first episode; the next ones count up", min=0)] = 0,
+    language: Annotated[str, typer.Option(help="of a world of words: en or zh")] = "en",
+    file: Annotated[Path | None, typer.Option(help="a YAML file: a world of words of your own")] = None,
+    transcript: Annotated[Path | None, typer.Option(help="where to write what was said in a world of words")] = None,
 ) -> None:
     """Watch a policy in this terminal, or play yourself; no window is needed. P changes between the two.
 
+    A world of words (`ludus envs text`) is played by typing sentences, beside its script; with --policy it is watched.
+
     Arrows or WASD move, R and F go up and down, the space bar grips, N starts anew, Q quits.
     """
+    if policy is None and "text" in registry.spec(env).tags:
+        from . import talk
+
+        own = {} if file is None else {"file": str(file)}
+        return talk.play(talk.Conversation(env, agent, seed, language=language, **own), transcript)
     with terminal() as (read, write):
         game = start(env, policy, agent, seed)
         try:
