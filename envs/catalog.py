@@ -51,6 +51,9 @@ register(
 register("ludus/DungeonEscape-v0", ".unity.games:make", "unity", "team", "cooperative", game="DungeonEscape")
 register("ludus/PushBlock-v0", ".unity.games:make", "unity", "single", game="PushBlock")
 register("ludus/PushBlockGoal-v0", ".unity.games:make", "unity", "single", "choice", game="PushBlock", asked=True)
+register("ludus/WallJump-v0", ".unity.games:make", "unity", "single", game="WallJump")
+register("ludus/FoodCollector-v0", ".unity.games:make", "unity", "team", game="FoodCollector")
+register("ludus/FoodCollectorGoal-v0", ".unity.games:make", "unity", "team", "choice", game="FoodCollector", asked=True)
 register("ludus/Tennis-v0", ".unity.games:make", "unity", "competitive", game="Tennis")
 register("ludus/Household-v0", ".text.household:make", "text", "single", "choice")
 register(
