@@ -1,0 +1,1 @@
+"""Several learners, or one against its past: self-play."""
