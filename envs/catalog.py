@@ -55,6 +55,12 @@ register("ludus/WallJump-v0", ".unity.games:make", "unity", "single", game="Wall
 register("ludus/FoodCollector-v0", ".unity.games:make", "unity", "team", game="FoodCollector")
 register("ludus/FoodCollectorGoal-v0", ".unity.games:make", "unity", "team", "choice", game="FoodCollector", asked=True)
 register("ludus/Tennis-v0", ".unity.games:make", "unity", "competitive", game="Tennis")
+register("ludus/SoccerTwos-v0", ".unity.games:make", "unity", "team", "competitive", game="SoccerTwos")
+register("ludus/StrikersVsGoalie-v0", ".unity.games:make", "unity", "competitive", game="StrikersVsGoalie")
+register(
+    "ludus/StrikersVsGoalieGoal-v0", ".unity.games:make", "unity", "competitive", "choice",
+    game="StrikersVsGoalie", asked=True,
+)  # fmt: skip
 register("ludus/Household-v0", ".text.household:make", "text", "single", "choice")
 register(
     "ludus/HouseholdTeam-v0", ".text.household:make", "text", "team", "cooperative", "choice",
