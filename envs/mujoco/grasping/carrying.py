@@ -100,16 +100,16 @@ class Carrying(Workbench):
     # What the tasks ask
 
     def carried(self, name: str, where: str, low: float = 0.0, high: float = 0.08) -> np.ndarray:
-        """(n,) in [0, 1]: 0.1 for coming to the thing, 0.1 for squeezing it, 0.1 for raising it by 8 cm, 0.35 for
-        bringing it over the place and 0.1 for lowering it there, all so held; instead of all that 0.8 inside the place,
-        0.1 more as the fingers let go, and 1 once it lies there still and free."""
+        """(n,) in [0, 1]: 0.1 for coming to the thing, 0.1 for squeezing it, 0.1 for raising it by 8 cm and 0.25 for
+        bringing it over the place, all so held; there 0.1 for lowering it, and nothing is lost by letting go; instead
+        of all that 0.65 inside the place, 0.15 more as the fingers let go, and 1 once it lies there still and free."""
         reach, held = grasping(self.arm, self.thing(name))
         over = self.over(name, where)
         up = np.where(over, 1, np.clip((self.raised(name) - low) / (high - low), 0, 1))
-        way = 0.1 + 0.35 * approach(self.aside(name, where), 0.5, 0.08)
+        way = 0.1 + 0.25 * approach(self.aside(name, where), 0.5, 0.08)
         way += 0.1 * over * (1 - np.clip(self.raised(name) / 0.12, 0, 1))
-        done = 0.8 + 0.1 * loose(self.arm) + 0.1 * self.free(name)
-        return np.where(self.inside(name, where), done, 0.1 * reach + held * (0.1 + up * way))
+        done = 0.65 + 0.15 * loose(self.arm) + 0.2 * self.free(name)
+        return np.where(self.inside(name, where), done, 0.1 * reach + np.where(over, 1, held) * (0.1 + up * way))
 
     def carry(self, name: str, where: str, height: float = 0.12) -> np.ndarray:
         """(n, width) actions that take the thing, raise it by height, m, carry it over the place and let go there."""
