@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -256,20 +256,35 @@ class Body(Wrapper):
         obs, info = self.world.restore(state)
         return self._dress(obs), info
 
+    def lend(self, obs: np.ndarray, act: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+        """What act, a policy of this body, does for an agent outside that observes obs (n, …) as its own agents do.
+
+        That agent is told what the episode is about.
+        """
+        agent = self.agents[0]
+        flat = obs.reshape(len(obs), -1)
+        if flat.shape[1] != len(self._scale[agent]):
+            raise WidthError(
+                f"{self.id}: {agent} observes {len(self._scale[agent])} numbers, the other {flat.shape[1]}"
+            )
+        told = np.concatenate([flat, self.world.vectors_of_aims()], axis=1)
+        return self._acts[agent].translate(act(self._row(agent, told)))
+
     def _dress(self, obs):
-        start = self._interface.observation
-        dressed = {}
-        for agent, scale in self._scale.items():
-            row = np.zeros((len(obs[agent]), start + self._interface.words), np.float32)
-            np.multiply(obs[agent][:, : len(scale)], scale, out=row[:, : len(scale)])
-            if agent in self._kind:
-                row[:, self._kind[agent]] = 1
-            if self._interface.input == "instructed":
-                row[:, start:] = obs[agent][:, len(scale) :]
-            elif self._interface.input == "task-id":
-                row[:, start + self._number] = 1
-            dressed[agent] = row
-        return dressed
+        return {agent: self._row(agent, obs[agent]) for agent in self._scale}
+
+    def _row(self, agent: str, told: np.ndarray) -> np.ndarray:
+        """(n, width) the body's row of an agent, from its observation with the instruction's vector behind it."""
+        start, scale = self._interface.observation, self._scale[agent]
+        row = np.zeros((len(told), start + self._interface.words), np.float32)
+        np.multiply(told[:, : len(scale)], scale, out=row[:, : len(scale)])
+        if agent in self._kind:
+            row[:, self._kind[agent]] = 1
+        if self._interface.input == "instructed":
+            row[:, start:] = told[:, len(scale) :]
+        elif self._interface.input == "task-id":
+            row[:, start + self._number] = 1
+        return row
 
 
 def _fits(task: str, what: str, needed: int, width: int) -> None:

@@ -53,14 +53,15 @@ class Stage(_Frozen):
     steps: budget, in rows stepped (one per agent and copy).
     settings: of the world, over the catalogue's.
     resets: what the learner starts afresh as the stage begins.
-    partners: group -> "idle", "random" or "scripted": who plays the groups that do not learn.
+    partners: group -> "idle", "random", "scripted" or "league": who plays the groups that do not learn. The league is
+        the learner's past selves; when the policy is tried, and in films, the script plays in its place.
     """
 
     task: str
     steps: Count
     settings: Settings = {}
     resets: Resets = Resets()
-    partners: dict[str, Literal["idle", "random", "scripted"]] = {}
+    partners: dict[str, Literal["idle", "random", "scripted", "league"]] = {}
 
     @pydantic.model_serializer(mode="wrap")
     def _said(self, write: Any) -> dict[str, Any]:

@@ -14,12 +14,14 @@ from .joint import idle
 
 # observations (n, …) of one agent -> its actions (n, …)
 Policy = Callable[[np.ndarray], np.ndarray]
-NAMED = ("idle", "random", "scripted")
+LEAGUE = "league"
+NAMED = ("idle", "random", "scripted", LEAGUE)
 
 
 class Partners(Wrapper):
-    """world without the groups in partners: group -> a Policy, "idle", "random" or "scripted".
+    """world without the groups in partners: group -> a Policy, "idle", "random", "scripted" or "league".
 
+    league: the Policy of the groups that are left to one; None: nobody has come, and the script plays them.
     Raises ValueError for a group that is not there, and where no group is left.
     """
 
@@ -35,6 +37,7 @@ class Partners(Wrapper):
         if not self.groups:
             raise ValueError(f"{world.id}: partners play every group; leave one out")
         self._played = {a: p for g, p in partners.items() for a in world.groups[g]}
+        self.league: Policy | None = None
         self.agents = tuple(a for a in world.agents if a not in self._played)
         self.observation_spaces = {a: world.observation_spaces[a] for a in self.agents}
         self.action_spaces = {a: world.action_spaces[a] for a in self.agents}
@@ -47,9 +50,10 @@ class Partners(Wrapper):
 
     def step(self, actions):
         draw = self._chance.draw(np.arange(self.num_envs))
-        script = self.world.scripted() if "scripted" in self._played.values() else {}
+        played = {a: (self.league or "scripted") if p == LEAGUE else p for a, p in self._played.items()}
+        script = self.world.scripted() if "scripted" in played.values() else {}
         partners = {
-            a: script[a] if policy == "scripted" else self._act(a, policy, draw) for a, policy in self._played.items()
+            a: script[a] if policy == "scripted" else self._act(a, policy, draw) for a, policy in played.items()
         }
         result = self.world.step({**actions, **partners})
         obs, info = self._show(result.obs, result.info)
@@ -73,7 +77,7 @@ class Partners(Wrapper):
         space = self.world.action_spaces[agent]
         if callable(policy):
             return policy(self._seen[agent])
-        return idle(space, self.num_envs) if policy == "idle" else _random(space, draw)
+        return idle(space, self.num_envs) if policy == "idle" else chance(space, draw)
 
     def _show(self, obs: Arrays, info: Arrays) -> tuple[Arrays, Arrays]:
         self._seen = {a: obs[a] for a in self._played}
@@ -83,7 +87,8 @@ class Partners(Wrapper):
         return {a: values[a] for a in self.agents}
 
 
-def _random(space: spaces.Space, draw: Draws) -> np.ndarray:
+def chance(space: spaces.Space, draw: Draws) -> np.ndarray:
+    """(n, …) random actions that the space has. Raises ValueError for a space that is no Box and has no choices."""
     if isinstance(space, spaces.Box):
         return draw.uniform(space.low, space.high)
     if isinstance(space, (spaces.Discrete, spaces.MultiDiscrete)):
