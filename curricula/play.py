@@ -15,10 +15,12 @@ from typing import Annotated, Any
 
 import numpy as np
 import typer
+from gymnasium import spaces
 from PIL import Image
 
 from ..envs import registry
 from ..envs.core import World
+from .record import read_run
 
 MOVES = {"left": (0, -1), "right": (0, 1), "down": (1, -1), "up": (1, 1), "f": (2, -1), "r": (2, 1)}
 LETTERS = {"a": "left", "d": "right", "s": "down", "w": "up"}
@@ -69,11 +71,24 @@ class Game:
 
     def action(self) -> np.ndarray:
         """(1, width) what the keys say now."""
-        row = np.zeros((1, *self.world.action_spaces[self.agent or ""].shape), np.float32)  # type: ignore[misc]
+        space: Any = self.world.action_spaces[self.agent or ""]
+        if not isinstance(space, spaces.Box):
+            return self._choice(space)
+        row = np.zeros((1, *space.shape), np.float32)
         for entry, (value, _) in self._held.items():
             row[0, entry : entry + 1] = value
         row[0, GRIP : GRIP + 1] = self._grip  # nothing, where an action is shorter
         return row
+
+    def _choice(self, space: Any) -> np.ndarray:
+        """Choices as the world's own keys have them, key -> (branch, choice); else 1 for an axis and 2 for its back."""
+        row = np.zeros((1, *(space.shape or (1,))), np.int64)
+        own = getattr(self.world.unwrapped, "keys", {})
+        for entry, (value, _) in self._held.items():
+            key = next(k for k, move in MOVES.items() if move == (entry, value))
+            branch, choice = own.get(key, (entry, 1 if value > 0 else 2))
+            row[0, branch : branch + 1] = choice
+        return row.reshape(1, *(space.shape or ()))
 
     def tick(self) -> None:
         """One step, unless the episode is over."""
@@ -187,12 +202,41 @@ def terminal() -> Iterator[tuple[Callable[[float], str], Callable[[str], Any]]]:
         write("\x1b[?25h\x1b[?1049l")
 
 
-def start(env: str, policy: str | None = None, agent: str | None = None, seed: int = 0) -> Game:
-    """policy: whom to watch, as of video.player; agent: whom a person plays, while the policy plays the others."""
+def start(
+    env: str, policy: str | None = None, agent: str | None = None, seed: int = 0, against: str | None = None
+) -> Game:
+    """policy: whom to watch, as of video.player; agent: whom a person plays, while the policy plays the others.
+
+    against: who plays the other groups: "scripted", "random", "idle", or a run's folder; the script plays the person's
+    team-mates. Raises ValueError where there is nobody to play against.
+    """
     from . import video
 
+    if against is not None:
+        return _match(env, agent, seed, against)
     world, others, name = video.player(env, policy or "best", seed)
     return Game(world, others, agent, seed, name)
+
+
+def _match(env: str, agent: str | None, seed: int, against: str) -> Game:
+    from ..envs.views.partners import NAMED, Partners
+    from . import video
+
+    world = registry.make(env)
+    mine = agent or world.agents[0]
+    rivals = [group for group, members in world.groups.items() if mine not in members]
+    if not rivals or mine not in world.agents:
+        raise registry.nearest(mine, list(world.agents), f"agent with somebody to play against in {world.id}")
+    foe: Any = against
+    if against not in NAMED:
+        run = read_run(against)
+        body, act = video.load(run, video.stages(run)[-1], world.id)
+
+        def foe(obs):
+            return body.lend(obs, act)
+
+    table = Partners(world, dict.fromkeys(rivals, foe))
+    return Game(table, video.scripted(table), mine, seed, f"against {against}")
 
 
 def command(
@@ -201,6 +245,9 @@ def command(
         str | None, typer.Option(help="whom to watch: best, shipped, scripted, random, or a run's folder")
     ] = None,
     agent: Annotated[str | None, typer.Option(help="whom you move from the start; the policy plays the others")] = None,
+    against: Annotated[
+        str | None, typer.Option(help="who plays the other side: scripted, random, idle, or a run's folder")
+    ] = None,
     seed: Annotated[int, typer.Option(help="of the first episode; the next ones count up", min=0)] = 0,
     language: Annotated[str, typer.Option(help="of a world of words: en or zh")] = "en",
     file: Annotated[Path | None, typer.Option(help="a YAML file: a world of words of your own")] = None,
@@ -210,6 +257,7 @@ def command(
 
     A world of words (`ludus envs text`) is played by typing sentences, beside its script; with --policy it is watched.
 
+    With --against you join a game of two sides; --agent says as whom.
     Arrows or WASD move, R and F go up and down, the space bar grips, N starts anew, Q quits.
     """
     if policy is None and "text" in registry.spec(env).tags:
@@ -218,7 +266,7 @@ def command(
         own = {} if file is None else {"file": str(file)}
         return talk.play(talk.Conversation(env, agent, seed, language=language, **own), transcript)
     with terminal() as (read, write):
-        game = start(env, policy, agent, seed)
+        game = start(env, policy, agent, seed, against)
         try:
             loop(game, read, write)
         except KeyboardInterrupt:

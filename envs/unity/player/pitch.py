@@ -101,6 +101,7 @@ class Pitch(Game):
     defaults = {"ball_touch": 0.0}
     max_episode_steps = LIMIT // PERIOD
     render_fps = 10
+    keys = {"up": (0, 1), "down": (0, 2), "r": (1, 1), "f": (1, 2), "left": (2, 1), "right": (2, 2)}  # to play by hand
 
     def __init__(self, num_envs: int = 1, **settings):
         count = len(self.colour)
