@@ -102,6 +102,20 @@ def test_an_entry_that_the_world_cuts_has_as_many_values_as_parts():
     assert ((values[:, 1] + 1) / 2 * 3).astype(int).tolist() == [0, 1, 2]
 
 
+def test_a_hybrid_game_says_where_its_choices_are():
+    game: Any = registry.make("ludus/FoodCollector-v0", 2)
+    agent = game.agents[0]
+    behaviour = game.behaviour_of[agent]
+    fit = shape([game], "branches")
+    assert fit.sizes == (7,) * behaviour.continuous + behaviour.branches
+    numbers = np.stack([np.zeros(fit.action, int), np.array(fit.sizes) - 1])
+    moved, chosen = behaviour.split(
+        actions.Branches(game.action_spaces[agent], fit.sizes, 7, game.cuts[agent]).translate(numbers)
+    )
+    assert (moved[0] == -1).all() and (moved[1] == 1).all()
+    np.testing.assert_array_equal(chosen, numbers[:, behaviour.continuous :])
+
+
 @pytest.mark.parametrize("variant", ["Alone", "Choices"])
 def test_cut_actions_do_in_the_world_what_its_own_would(variant):
     """The same seed: branches and the world's own actions give the same rewards and masks."""

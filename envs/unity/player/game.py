@@ -69,6 +69,12 @@ class Game(World):
         self.shared: Arrays = {}  # agent -> its group's
         self.sensed: Sensed = {}
 
+    @property
+    def cuts(self) -> dict[str, tuple[int, ...]]:
+        """agent -> how many equal parts each entry of its hybrid Box is cut into, 0 where it is continuous."""
+        hybrid = {a: b for a, b in self.behaviour_of.items() if b.continuous and b.branches}
+        return {a: (0,) * b.continuous + tuple(b.branches) for a, b in hybrid.items()}
+
     def set_parameter(self, key: str, value: float) -> None:
         """Set an environment parameter for the episodes that begin from now on. Raises UnknownName."""
         if key not in self.defaults:
