@@ -98,7 +98,7 @@ def _check(folder: Path, trusted: bool) -> None:
         raise ModelError(f"{folder}/config.json: is no mapping")
     if "auto_map" in config and not trusted:
         raise ModelError(f"{folder}: wants to run its own Python code; pass trust_remote_code=True if you trust it")
-    if not any(folder.glob("*.safetensors")):
+    if not any(p.name != "encoder.safetensors" for p in folder.glob("*.safetensors")):
         pickled = [p.name for p in sorted(folder.iterdir()) if p.suffix in PICKLED]
         why = f"{pickled[0]} is a pickle, which can run code" if pickled else "there are no weights"
         raise ModelError(f"{folder}: {why}; save the weights as safetensors")

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from .. import encoders
 from . import corpus
 from .corpus import Pair
 
@@ -145,10 +146,11 @@ def fit(
 
 
 def train(out: Path, recipe: Recipe | None = None, tell: Callable[[str], None] = print) -> Path:
-    """Corpus, tokenizer, decoder, weights, card: into the folder out."""
+    """Corpus, tokenizer, decoder, weights, and the encoder of sentences: into the folder out."""
     recipe = recipe or Recipe()
-    pairs = corpus.everything(recipe.seed, recipe.size, tell)
-    return make(out, pairs, recipe, tell)
+    made = make(out, corpus.everything(recipe.seed, recipe.size, tell), recipe, tell)
+    encoders.save(encoders.train(encoders.everything()), made / "encoder.safetensors")
+    return made
 
 
 def make(out: Path, pairs: Sequence[Pair], recipe: Recipe, tell: Callable[[str], None] = print) -> Path:

@@ -1,0 +1,158 @@
+"""How well a language model instructs on held-out scenes, beside chance, copying and a wrong instructor.
+
+    python benchmarks/instructor.py [--model shipped] [--episodes 60] [--out benchmarks/results/instructor.jsonl]
+
+A row a (task, who, wordings): valid and success before any retry or fall-back, with 95 % Wilson intervals. Counted are
+scenes whose layout, combination of objects and, for "held-out", wording were kept from training, that offer four
+instructions or more, and in which the oracle needs two different ones or more. `of_oracle` is success as a share of
+the oracle's on the same scenes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import json
+import math
+import time
+import warnings
+from collections.abc import Iterator
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from ludus.agents.instructors import corpus, loading
+from ludus.agents.instructors.language_model import LanguageModel
+from ludus.agents.instructors.scenes import HELD_OUT, LONG, TRAIN, Theatre, digest, family, goal_sides, layout_side
+
+RESULTS = Path(__file__).parent / "results" / "instructor.jsonl"
+FIRST_SEED = 1 << 33  # far from the corpus
+BATCH = 64
+
+
+class Uniform:
+    """Any feasible instruction, by the hash of the briefing."""
+
+    def instruct(self, briefings, states):
+        return [b.feasible[digest(f"{b}") % len(b.feasible)] for b in briefings], list(states)
+
+
+class Copying:
+    """The goal, as it was worded."""
+
+    def instruct(self, briefings, states):
+        return [b.goal for b in briefings], list(states)
+
+
+class Wrong:
+    """What the model says when it is told another goal: the goal of the next copy."""
+
+    def __init__(self, model: Any):
+        self.model = model
+
+    def instruct(self, briefings, states):
+        import dataclasses
+
+        goals = [b.goal for b in briefings]
+        others = goals[1:] + goals[:1]
+        return self.model.instruct(
+            [dataclasses.replace(b, goal=g) for b, g in zip(briefings, others, strict=True)], states
+        )
+
+
+class First:
+    """A mode of a model before any retry or fall-back: what is not valid stays as it is, and is counted."""
+
+    def __init__(self, model: Any, mode: str):
+        self.inner, self.mode, self.asked, self.valid = LanguageModel(model, mode), mode, 0, 0
+
+    def instruct(self, briefings, states):
+        if self.mode != "write":
+            return self.inner.instruct(briefings, states)
+        from ludus.agents.instructors.language_model import _error, _first_line
+        from ludus.agents.instructors.prompts import prompt
+
+        texts = [_first_line(t) for t in self.inner.model.write([prompt(b) for b in briefings])]
+        self.asked += len(texts)
+        self.valid += sum(not _error(b, t) for b, t in zip(briefings, texts, strict=True))
+        return texts, list(states)
+
+    @property
+    def share(self) -> float:
+        """Of first answers, those that the world's grammar took."""
+        if self.mode == "write":
+            return self.valid / max(self.asked, 1)
+        counts = self.inner.counts
+        return counts["valid"] / max(counts["calls"], 1) if self.mode == "program" else 1.0
+
+
+def wilson(hits: int, n: int) -> tuple[float, float]:
+    """The 95 % interval of a share (Wilson 1927)."""
+    z, p = 1.96, hits / max(n, 1)
+    middle, half = p + z * z / (2 * n), z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
+    return (middle - half) / (1 + z * z / n), (middle + half) / (1 + z * z / n)
+
+
+def scenes(task: str, wanted: int) -> tuple[Theatre, list[int], list[bool]]:
+    """A theatre, the seeds of held-out scenes, one a copy, and the oracle's success there."""
+    probe, seeds, start = Theatre(task, BATCH), [], FIRST_SEED
+    sides = goal_sides(probe.world.goals)
+    while len(seeds) < wanted and start < FIRST_SEED + 40 * BATCH:
+        played = probe.play(None, range(start, start + BATCH))
+        for i in range(BATCH):
+            told = {e.answer for e in played.examples if e.copy == i}
+            fits = layout_side(played.layouts[i]) == HELD_OUT and sides[int(played.goals[i])] in (HELD_OUT, None)
+            if fits and len(told) >= 2 and len(seeds) < wanted:
+                seeds.append(start + i)
+        start += BATCH
+    probe.close()
+    theatre = Theatre(task, len(seeds))
+    return theatre, seeds, list(theatre.play(None, seeds).success)
+
+
+def rows(model: str, episodes: int) -> Iterator[dict[str, Any]]:
+    opened = loading.load(model)
+    who = {f"model, {mode}": (lambda mode=mode: First(opened, mode)) for mode in ("choose", "write", "program")}
+    who |= {"uniform": Uniform, "goal": Copying, "wrong": lambda: Wrong(LanguageModel(opened))}
+    about = {"model": loading.fingerprint(model), "suite": metadata.version("ludus")}
+    for task in LONG:
+        theatre, seeds, oracle = scenes(task, episodes)
+        for said in (TRAIN, HELD_OUT):
+            for name, build in who.items():
+                instructor, started = build(), time.process_time()
+                phrase = corpus.phraser(said, np.random.default_rng(1))
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore")
+                    played = theatre.play(instructor.instruct, seeds, phrase)
+                hits, n = int(played.success.sum()), len(seeds)
+                low, high = wilson(hits, n)
+                yield about | {
+                    "date": datetime.date.today().isoformat(), "task": task, "family": family(task), "who": name,
+                    "wordings": said, "episodes": n, "success": round(hits / n, 4), "low": round(low, 4),
+                    "high": round(high, 4), "oracle": round(float(np.mean(oracle)), 4),
+                    "of_oracle": round(hits / max(sum(oracle), 1), 4),
+                    "valid": round(getattr(instructor, "share", 1.0), 4), "instructions": int(played.given.sum()),
+                    "cpu_seconds": round(time.process_time() - started, 2),
+                }  # fmt: skip
+        theatre.close()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", default="shipped")
+    parser.add_argument("--episodes", type=int, default=60)
+    parser.add_argument("--out", type=Path, default=RESULTS)
+    given = parser.parse_args()
+    torch.set_num_threads(1)
+    for row in rows(given.model, given.episodes):
+        print(json.dumps(row), flush=True)
+        given.out.parent.mkdir(parents=True, exist_ok=True)
+        with given.out.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(row) + "\n")
+
+
+if __name__ == "__main__":
+    main()
