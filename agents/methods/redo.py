@@ -43,17 +43,18 @@ class ReDo(Method):
         new = fresh(learner, self.seed + self.reborn)
         optimizer = next(o for n, o, _ in learner.nets() if n == net)
         rows = self.recent.draw(learner, self.samples, self.generator)
-        for layer, score, followers in scores(learner, module, rows):
-            dormant = score <= self.threshold
-            self.reborn += int(dormant.sum())
-            name = prefix + next(k for k, m in module.named_modules() if m is layer)
-            with torch.no_grad():
+        found = [(layer, score <= self.threshold, readers) for layer, score, readers in scores(learner, module, rows)]
+        names = {m: prefix + k for k, m in module.named_modules()}
+        with torch.no_grad():
+            for layer, dormant, _ in found:
+                self.reborn += int(dormant.sum())
                 for kind, p in layer.named_parameters():
-                    p[dormant] = new[f"{name}.{kind}"][dormant]
+                    p[dormant] = new[f"{names[layer]}.{kind}"][dormant]
                     _forget(optimizer, p, dormant)
-                for follower in followers:
-                    follower.weight[:, dormant] = 0
-                    _forget(optimizer, follower.weight, (slice(None), dormant))
+            for _, dormant, readers in found:  # last: a reader may have been born again as well
+                for reader in readers:
+                    reader.weight[:, dormant] = 0
+                    _forget(optimizer, reader.weight, (slice(None), dormant))
 
     def state(self):
         state = State({"generator": self.generator.get_state().numpy()})
@@ -80,7 +81,7 @@ def scores(learner, module: nn.Module, rows: torch.Tensor) -> list[tuple[nn.Line
         if isinstance(part, nn.Linear):
             maker[id(output)] = part
             if source is not None:
-                readers.setdefault(source, []).append(part)
+                readers.setdefault(source, {})[part] = None  # in order, once: rows may come by twice
                 active[source] = inputs[0]
         elif source is not None:
             maker[id(output)] = source
@@ -93,7 +94,7 @@ def scores(learner, module: nn.Module, rows: torch.Tensor) -> list[tuple[nn.Line
     for handle in handles:
         handle.remove()
     means = {layer: active[layer].abs().mean(dim=0) for layer in readers}
-    return [(layer, m / (m.mean() + 1e-9), readers[layer]) for layer, m in means.items()]
+    return [(layer, m / (m.mean() + 1e-9), list(readers[layer])) for layer, m in means.items()]
 
 
 def _linear(module: nn.Module):
