@@ -23,6 +23,7 @@ ELSEWHERE = {  # commands that live in modules of their own
     "speed": "Steps a second, against the bare engine and gymnasium's own vectorisation.",
     "instructor": "Train the shipped language model from nothing; try it on a scene.",
     "submit": "Check finished runs and write each as one leaderboard entry.",
+    "export": "Rollouts as a Minari dataset, a run as a Hugging Face folder.",
     "leaderboard": "A static page that ranks entries, curriculum by curriculum.",
     "doctor": "What works on this machine, and what to install for the rest.",
 }
