@@ -173,7 +173,9 @@ class Life:
         self._evaluate(self.at["stage"], self._tried(part), last=True)
         policies = self.path / "policies"
         policies.mkdir(exist_ok=True)
-        folder.write(policies / f"stage-{self.at['stage']}.safetensors", safetensors(_sorted(self.learner.weights())))
+        with self.learner.trial(part.name):  # as it is tried, which a method may have changed
+            weights = safetensors(_sorted(self.learner.weights()))
+        folder.write(policies / f"stage-{self.at['stage']}.safetensors", weights)
         self.at["before"] += self.learner.num_timesteps - self.at["offset"]
         self.at["offset"] = self.learner.num_timesteps
         self._hear()

@@ -212,16 +212,26 @@ def load(run: Run, stage: int, task: str) -> tuple[World, Act]:
     try:
         weights = read(path.read_bytes())
         s = run.settings
-        return dressed(made, s["input"], s["algorithm"], s["settings"], task, weights)
+        return dressed(made, s["input"], s["algorithm"], s["settings"], task, weights, s.get("methods", ()))
     except (SafetensorError, RuntimeError, TypeError, KeyError) as error:
         raise RunError(f"{path}: not this run's policy: {' '.join(str(error).split())[:160]}") from None
 
 
 def dressed(
-    made: Curriculum, input: str, algorithm: str, settings: dict[str, Any], task: str, weights: dict[str, np.ndarray]
+    made: Curriculum,
+    input: str,
+    algorithm: str,
+    settings: dict[str, Any],
+    task: str,
+    weights: dict[str, np.ndarray],
+    methods: Sequence[dict[str, Any]] = (),
 ) -> tuple[World, Act]:
-    """One copy of task in the body of a curriculum, and a policy of saved weights for it."""
+    """One copy of task in the body of a curriculum, and a policy of saved weights for it.
+
+    methods: name and settings of those it was learnt with; some shape its network.
+    """
     from ..agents.learner import load_policy
+    from ..agents.methods import METHODS
     from ..envs.views.sb3 import Sb3View
     from . import body
 
@@ -230,7 +240,8 @@ def dressed(
     how = {"settings": stage.settings, "partners": stage.partners} if stage else {}
     world = interface.world(task, 1, **how)
     shape = {k: v for k, v in settings.items() if k in SHAPING}
-    return world, load_policy(algorithm, shape, weights, Sb3View(world))
+    shapers = [METHODS[m["name"]](**m["settings"]) for m in methods if m["name"] in METHODS]
+    return world, load_policy(algorithm, shape, weights, Sb3View(world), shapers)
 
 
 def player(id: str, policy: str, seed: int = 0) -> tuple[World, Callable[[dict], dict], str]:
