@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import yaml
@@ -81,3 +82,13 @@ def test_the_command_plays_a_world_of_ones_own_from_a_pipe_and_keeps_the_transcr
     assert done.returncode == 0, done.stderr
     said = (tmp_path / "said.txt").read_text(encoding="utf-8")
     assert "Your task: open the" in said and "> look around\n" in said and "I do not know" in said
+
+
+def test_the_farm_of_the_page_is_a_world(tmp_path):
+    page = (Path(__file__).parent.parent / "docs" / "environments" / "text.md").read_text(encoding="utf-8")
+    (tmp_path / "farm.yaml").write_text(page.split("```yaml\n")[1].split("```")[0])
+    farm = talk.Conversation("ludus/Household-v0", seed=1, file=str(tmp_path / "farm.yaml"))
+    farm.begin()
+    while not farm.over:
+        farm.say(solution(farm))
+    assert "The episode is over: done" in farm.lines[-1]
