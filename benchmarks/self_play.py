@@ -2,8 +2,8 @@
 
     python benchmarks/self_play.py [--task ludus/Tennis-v0] [--seconds 600]
 
-PPO plays one side of the game and a league of its past selves the other. Before learning and then ten times on the way
-it is rated (Elo) against three players who do not change: chance, the script, and itself after a tenth of the time.
+PPO plays one side of the game and a league of its past selves the other. Before learning and then five times on the way
+it is rated (Elo) against three players who do not change: chance, the script, and itself after a fifth of the time.
 The row in results/self-play.jsonl holds the curve; seconds are those of the processor. Seeds: 100.
 """
 
@@ -22,7 +22,7 @@ from ludus.agents.team.match import Pool
 from ludus.envs.views.sb3 import Sb3View
 
 OUT = Path(__file__).parent / "results/self-play.jsonl"
-SEED, ROWS, GAMES, POINTS = 100, 64, 50, 10
+SEED, ROWS, GAMES, POINTS = 100, 64, 50, 5
 PPO = {
     "n_steps": 128, "batch_size": 1024, "n_epochs": 4, "gamma": 0.98, "gae_lambda": 0.95, "learning_rate": 1e-3,
     "ent_coef": 0.005, "policy_kwargs": {"net_arch": [64, 64]},
