@@ -1,0 +1,70 @@
+"""A run that a language model instructs goes on after a stop as if there had been none, and says what it asked."""
+
+import json
+
+import numpy as np
+import pytest
+
+from ludus.agents.instructors import INSTRUCTORS, LanguageModel
+from ludus.agents.instructors.scenes import digest
+from ludus.agents.learner import Learner
+from ludus.curricula import runner
+from ludus.curricula.curriculum import Curriculum
+
+TINY = {
+    "name": "tiny",
+    "observation": 20,
+    "action": 4,
+    "evaluation": {"per_stage": 2, "episodes": 3, "last_episodes": 4},
+    "stages": [{"task": "ludus/Push-v0", "steps": 1000}],
+    "algorithms": {"ppo": {"rows": 64, "settings": {"n_steps": 8, "batch_size": 256, "n_epochs": 1}}},
+}
+
+
+class Chance:
+    """A model with an opinion on every briefing."""
+
+    name = "chance"
+
+    def __init__(self):
+        self.tokens = 0
+
+    def choose(self, prompts, answers, priors=None):
+        self.tokens += len(prompts)
+        return [np.array([digest(p + a) % 7 for a in row], float) for p, row in zip(prompts, answers, strict=True)]
+
+    def write(self, prompts):
+        return ["" for _ in prompts]
+
+
+@pytest.fixture(autouse=True)
+def chance(monkeypatch):
+    monkeypatch.setitem(INSTRUCTORS, "language-model", lambda: LanguageModel(Chance()))
+
+
+def go(out, **how):
+    made = Curriculum.model_validate_json(json.dumps(TINY))
+    share = float("inf")
+    return runner.run(made, out=out, threads=1, checkpoint_share=share, instructor="language-model", **how)
+
+
+def test_stopped_and_resumed_it_is_the_same_run_and_its_counts_are_kept(tmp_path, monkeypatch):
+    calm = go(tmp_path / "calm")
+    real, count = Learner.learn, [0]
+
+    def failing(self, steps):
+        count[0] += 1
+        if count[0] == 8:
+            raise KeyboardInterrupt
+        return real(self, steps)
+
+    monkeypatch.setattr(Learner, "learn", failing)
+    with pytest.raises(runner.Stopped):
+        go(tmp_path / "run")
+    monkeypatch.setattr(Learner, "learn", real)
+    again = go(tmp_path / "run", resume=True)
+    for name in ("evaluations.jsonl", "metrics.json", "policies/stage-0.safetensors"):
+        assert (calm / name).read_bytes() == (again / name).read_bytes()
+    costs = [json.loads((folder / "costs.json").read_text()) for folder in (calm, again)]
+    assert costs[0]["instructor_model_calls"] > 50 and costs[0]["instructor_fell_back"] == 0
+    assert costs[0]["instructor_model_calls"] == costs[1]["instructor_model_calls"]
