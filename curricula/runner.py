@@ -78,9 +78,12 @@ def run(
     life = Life(planned, path, threads, evaluations, checkpoint_share, progress, tensorboard)
     with _opened(path, planned, resume) as finished:
         if not finished:
-            life.prepare()
-            with _stopping(path):
-                life.run()
+            try:
+                life.prepare()
+                with _stopping(path):
+                    life.run()
+            finally:
+                life.close()
     return path
 
 
@@ -140,6 +143,11 @@ class Life:
         self._write_costs()
         shutil.rmtree(self.path / "checkpoints", ignore_errors=True)
         self._tell("done")
+
+    def close(self) -> None:
+        """Release what the worlds hold: a player that nobody closes would keep its process and ours alive."""
+        for world in (*self._worlds.values(), *([self.env] if hasattr(self, "env") else [])):
+            world.close()
 
     # a stage
 

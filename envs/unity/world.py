@@ -85,6 +85,8 @@ class UnityWorld(World):
         self._launch_settings = {"no_graphics": no_graphics, "port": port, "connect": connect, "timeout": timeout}
         self._which = behavior, sensors, goal_signal
         self.restarts = 0
+        self._told = 0  # the restarts that news has told of
+        self._unsaid = False  # a player was replaced between two steps
         self.statistics: dict[str, float] = {}  # what the player reported, newest averages
         self.won, self.steps, self._return = np.zeros(num_envs, bool), np.zeros(num_envs, int), np.zeros(num_envs)
         if ours:
@@ -179,6 +181,9 @@ class UnityWorld(World):
 
     def step(self, actions: Arrays) -> Step:
         given = check_actions(self, actions)
+        if self._unsaid:
+            self._unsaid = False
+            return self._interrupted()
         try:
             self._exchange({a: self._of[a].split(given[a]) for a in self.agents})
         except FAULTS as error:
@@ -219,11 +224,21 @@ class UnityWorld(World):
         if self.restarts > self.budget:
             raise PlayerError(f"{said}; it was restarted {self.budget} times before") from error
         known, shown = self.table, {a: self.table.shown(a, self.watched[a]) for a in self.agents}
-        self._launch()
+        self._relaunch()
         if not self.table.like(known):
             self.close()
             raise PlayerError(f"{said}; the new player has other behaviours: {', '.join(self.table.brains)}")
         self._lost = shown
+
+    def _relaunch(self) -> None:
+        """A new player; one that fails before it plays is a fault like any other. Raises PlayerError."""
+        while True:
+            try:
+                return self._launch()
+            except PlayerError:
+                self.restarts += 1
+                if self.restarts > self.budget:
+                    raise
 
     def _interrupted(self) -> Step:
         """Every copy is cut off where it was last seen."""
@@ -253,14 +268,23 @@ class UnityWorld(World):
     def state(self) -> Arrays:
         if not self.ours:
             return {"steps": self.steps.copy()}
-        self._send({"reset": [], "send": True})
+        try:
+            self._send({"reset": [], "send": True})
+        except FAULTS as error:
+            self._replace(error)
+            self._unsaid = True  # the next step says that the copies were cut off
+            self._send({"reset": [], "send": True})
         return self.control.arrays | {"wire.return": self._return.copy()}
 
     def restore(self, state: Mapping[str, np.ndarray]) -> tuple[Arrays, Arrays]:
         if not self.ours:
             return self.reset(np.arange(self.num_envs))
         game = {name: array for name, array in state.items() if not name.startswith("wire.")}
-        self._send({}, game)
+        try:
+            self._send({}, game)
+        except FAULTS as error:  # a new player goes on where the old one should have
+            self._replace(error)
+            self._send({}, game)
         self._return[:] = state["wire.return"]
         self.steps[:], self.won = game["steps"], game["won"].astype(bool)
         self.table.resume(self._env, game)
@@ -278,6 +302,11 @@ class UnityWorld(World):
         if seen.ndim > 1:
             return f"{agent} sees a picture of {seen.shape[0]} by {seen.shape[1]} pixels at step {self.steps[env]}."
         return f"{agent} senses {', '.join(f'{v:.2f}' for v in seen)}."
+
+    def news(self) -> tuple[int, dict[str, float]]:
+        """What a run's record should know: restarts since the last time, and the newest of each statistic."""
+        fresh, self._told = self.restarts - self._told, self.restarts
+        return fresh, dict(self.statistics)
 
     def close(self, grace: int | None = None) -> None:
         """End the player; it has grace seconds to quit by itself."""

@@ -93,6 +93,8 @@ class Player:
         result = self.game.step(self._actions(heard.agent_actions))
         ended = ~before & ~resting[:, None] & (self.game.gone | self.game.cut[:, None])
         terminal = self._infos(np.argwhere(ended), done=True)
+        for won in self.game.won[result.done & ~resting]:
+            self.outbox.append(channels.statistic("Environment/Success", float(won)))
         if result.done.any() and not self.control:
             self._restart(np.flatnonzero(result.done))
         return self._report(self.game.gone, terminal)
@@ -128,8 +130,6 @@ class Player:
     def _restart(self, areas: np.ndarray) -> None:
         """Begin anew where all is over; who had left before the others comes back as a new agent."""
         left = ~self.game.shown[areas]
-        for won in self.game.won[areas]:
-            self.outbox.append(channels.statistic("Environment/Success", float(won)))
         fresh = self.ids[areas]
         fresh[left] = self.ids.max() + 1 + np.arange(left.sum())
         self.ids[areas] = fresh
