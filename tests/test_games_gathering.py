@@ -1,5 +1,7 @@
 """PushBlock, WallJump and FoodCollector keep the rules of Unity's games, and their variants pay for what is asked."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from lives import assert_same, live
@@ -11,7 +13,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:distutils Version classes")
 IDLE = {"PushBlock": [0], "WallJump": [0, 0, 0, 0], "FoodCollector": [0.0, 0.0, 0.0, -1.0]}
 
 
-def start(name, copies=1, **settings):
+def start(name, copies=1, **settings) -> Any:
     world = envs.make(f"ludus/{name}-v0", copies, **settings)
     world.reset(np.arange(copies), range(copies))
     return world
@@ -77,7 +79,11 @@ def test_pushblock_is_solved_by_its_script():
 def test_pushblock_charges_time_and_pays_five():
     world = start("PushBlock")
     assert do(world, 0).reward["agent"] == pytest.approx(-0.001)
-    world.place[:], world.block[:], world.yaw[:] = (0, -5.7), (0, -7.25), np.pi  # right before the goal, behind the block
+    world.place[:], world.block[:], world.yaw[:] = (
+        (0, -5.7),
+        (0, -7.25),
+        np.pi,
+    )  # right before the goal, behind the block
     result = do(world, pushblock.AHEAD)
     steps = round((5 - result.reward["agent"][0]) * 5000)
     assert 1 <= steps < 5 and result.terminated["agent"][0] and result.info["success"][0]

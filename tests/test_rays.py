@@ -1,5 +1,7 @@
 """Ray sensors see what a sphere on its way would touch, in the layout that Unity documents."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -8,7 +10,7 @@ from ludus.envs.unity.player.rays import NOTHING, UNTAGGED, Boxes, Discs, Rays, 
 TAGS = ("food", "wall", "agent")
 
 
-def scene(seed, n=20, agents=2):
+def scene(seed, n=20, agents=2) -> Any:
     """Random agents, discs and turned boxes in n areas."""
     draw = np.random.default_rng(seed)
     place, yaw = draw.uniform(-2, 2, (n, agents, 2)), draw.uniform(-4, 4, (n, agents))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from ...instructions import Skill
@@ -31,16 +33,23 @@ NAMES = {"small": "SmallWallJump", "big": "BigWallJump", "any": "WallJump"}
 DIRECTIONS = np.array([0.0, 1.0, -1.0])
 
 
+def _game(world) -> Any:
+    return world.unwrapped
+
+
+def _on_block(world) -> np.ndarray:
+    return _game(world).on_block()
+
+
 def _away(world, arguments):
     """(n,) metres from the agent to the goal's middle, along x and z."""
-    game = world.unwrapped
-    return ground.length(game.place - GOAL)
+    return ground.length(_game(world).place - GOAL)
 
 
 reach = Skill(
     "reach",
     ("get to the goal behind the wall", "jump over the wall to the goal"),
-    achieved=lambda world, arguments: world.unwrapped.at_goal(),
+    achieved=lambda world, arguments: _game(world).at_goal(),
     progress=lambda world, arguments: np.clip(1 - _away(world, arguments) / 25, 0, 1),
     held_out=("cross the wall and stand on the green square",),
     chinese=("越过墙到达目标", "跳过墙去目标区"),
@@ -48,16 +57,16 @@ reach = Skill(
 bring = Skill(
     "bring",
     ("push the block to the wall", "bring the block to the wall"),
-    achieved=lambda world, arguments: world.unwrapped.block_gap() < 0.3,
-    progress=lambda world, arguments: np.clip(1 - world.unwrapped.block_gap() / 10, 0, 1),
+    achieved=lambda world, arguments: _game(world).block_gap() < 0.3,
+    progress=lambda world, arguments: np.clip(1 - _game(world).block_gap() / 10, 0, 1),
     held_out=("move the block up against the wall",),
     chinese=("把方块推到墙边", "将方块移到墙前"),
 )
 climb = Skill(
     "climb",
     ("climb onto the block", "jump onto the block"),
-    achieved=lambda world, arguments: world.unwrapped.on_block(),
-    progress=lambda world, arguments: world.unwrapped.on_block().astype(float),
+    achieved=lambda world, arguments: _on_block(world),
+    progress=lambda world, arguments: _on_block(world).astype(float),
     held_out=("get on top of the block",),
     chinese=("爬上方块", "跳到方块上"),
 )
@@ -148,7 +157,7 @@ class WallJump(Game):
     def at_goal(self) -> np.ndarray:
         """(n,) bool: the agent touches the goal and has ground below."""
         beside = (np.abs(self.place - GOAL) < GOAL_HALF + BODY).all(axis=1)
-        return beside & (self.up - BODY < GOAL_HIGH) & self._can_jump() if beside.any() else beside
+        return np.asarray(beside & (self.up - BODY < GOAL_HIGH) & self._can_jump())
 
     def _can_jump(self) -> np.ndarray:
         return self.up - self._support() <= 1.05
@@ -302,8 +311,9 @@ class WallJump(Game):
         board = paint.Board(
             (-11.5, -15.5), (11.5, 7.5), f"WallJump   {self.aim_of(env).text}   score {score:.2f}", paint.SKY
         )
-        board.polygon([LOW, (HIGH[0], LOW[1]), HIGH, (LOW[0], HIGH[1])], paint.GROUND)
-        board.box(GOAL, (GOAL_HALF,) * 2, paint.GREEN)
+        (left, back), (right, front) = LOW.tolist(), HIGH.tolist()
+        board.polygon([(left, back), (right, back), (right, front), (left, front)], paint.GROUND)
+        board.box(GOAL.tolist(), (GOAL_HALF,) * 2, paint.GREEN)
         shade = {0: paint.SKY, 1: (170, 172, 178), 2: paint.WALL}[
             min(int(self.wall[env]) // 2 + (self.wall[env] > 0), 2)
         ]
