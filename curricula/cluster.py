@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import io
 import os
+import socket
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -87,6 +88,8 @@ def tell_of(job: Job, tell: Tell) -> None:
     """Say where a run stands, as its record has it."""
     with contextlib.suppress(RunError, OSError):
         rows = Record(job.folder / "evaluations.jsonl").rows()
+        if not rows:
+            return
         last, parts = rows[-1], job.plan.parts
         stage = max(last["stage"], 0)
         scores = {row["task"]: row["success"] for row in rows}
@@ -109,12 +112,23 @@ def _ray() -> Any:
     return ray
 
 
+def _reachable(address: str) -> None:
+    """Raise ValueError where nobody answers at host:port: Ray itself would wait for minutes."""
+    host, colon, port = address.rpartition(":")
+    if colon and port.isdigit():
+        try:
+            socket.create_connection((host.removeprefix("ray://"), int(port)), timeout=10).close()
+        except OSError as error:
+            raise ValueError(f"no Ray cluster at {address!r}: {error.strerror or error}") from None
+
+
 @contextlib.contextmanager
 def _connected(ray: Any, address: str) -> Iterator[None]:
     """Ray, as it is there already, or started for as long as this lasts."""
     if ray.is_initialized():
         yield
         return
+    _reachable(address)
     one = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
     environment = {"env_vars": one | {k: os.environ[k] for k in ("PYTHONPATH", "MUJOCO_GL") if k in os.environ}}
     try:

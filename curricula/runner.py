@@ -76,10 +76,11 @@ def run(
     planned = plan(made, algorithm, methods, regime, input, instructor, tier, seed, device)
     path = Path(out) if out is not None else default_out(made.name, tier) / f"{planned.label}-{seed}"
     life = Life(planned, path, threads, evaluations, checkpoint_share, progress, tensorboard)
+    again = (path / "run.json").exists()
     with _opened(path, planned, resume) as finished:
         if not finished:
             try:
-                life.prepare()
+                life.prepare(again)
                 with _stopping(path):
                     life.run()
             finally:
@@ -111,8 +112,11 @@ class Life:
         self.at = {"stage": 0, "point": 0, "evaluations": 0, "before": 0, "offset": 0, "saves": 0}
         self._saved_at, self._save_took = 0.0, 0.0
 
-    def prepare(self) -> None:
-        """Make the worlds, take up the newest checkpoint. Raises ValueError for what does not fit or is broken."""
+    def prepare(self, again: bool = False) -> None:
+        """Make the worlds, take up the newest checkpoint. Raises ValueError for what does not fit or is broken.
+
+        again: whether the run was begun before, whatever it came to.
+        """
         for i, task in enumerate(self.tasks):
             team, rows = (
                 len(self._world(i, self.plan.curriculum.evaluation.episodes).agents),
@@ -127,6 +131,10 @@ class Life:
         self.record.cut(meta["at"]["evaluations"] if saved else 0)
         self.learner = self._newborn()
         self._resumed = saved is not None
+        if again:
+            with contextlib.suppress(ValueError):  # a lost bill is not a lost run
+                self.costs = read_json(self.path / "costs.json")
+            self._count("resumes", 1)
         if saved:
             self._go_on(arrays, meta)
 
@@ -274,9 +282,6 @@ class Life:
 
     def _go_on(self, arrays: dict[str, np.ndarray], meta: dict[str, Any]) -> None:
         self.at, self._success = meta["at"], meta["success"]
-        with contextlib.suppress(ValueError):  # a lost bill is not a lost run
-            self.costs = read_json(self.path / "costs.json")
-        self._count("resumes", 1)
         self.env = self._env(self.parts[self.at["stage"]])
         state = State(arrays, meta)
         self.env.restore({k.removeprefix("env/"): v for k, v in arrays.items() if k.startswith("env/")})
