@@ -39,15 +39,20 @@ class Bandit(VecEnv):
 
     def __init__(self, task: str, discrete: bool = False):
         self.task, self.discrete = TASKS.index(task), discrete
-        self.render_mode, self.rng = None, np.random.default_rng(0)
+        self.render_mode, self.seeded, self.rng = None, None, np.random.default_rng(0)
         action = spaces.Discrete(2) if discrete else spaces.Box(-1, 1, (2,), np.float32)
         super().__init__(ROWS, spaces.Box(-1, 1, (4,), np.float32), action)
 
     def seed(self, seed=None):
-        self.rng = np.random.default_rng(seed)
+        self.seeded = seed
         return [seed] * ROWS
 
     def reset(self):
+        if self.seeded is not None:  # a seed counts from the next start on, as with the views
+            self.rng, self.seeded = np.random.default_rng(self.seeded), None
+        return self.draw()
+
+    def draw(self):
         self.place = self.rng.uniform(-1, 1, (ROWS, 2)).astype(np.float32)
         return told(self.place, self.task)
 
@@ -59,7 +64,7 @@ class Bandit(VecEnv):
         missed = self.actions != (right[:, 0] > 0) if self.discrete else ((self.actions - right) ** 2).sum(axis=1)
         before = told(self.place, self.task)
         infos = [{"terminal_observation": row, "TimeLimit.truncated": False} for row in before]
-        return self.reset(), -missed.astype(np.float32), np.ones(ROWS, bool), infos
+        return self.draw(), -missed.astype(np.float32), np.ones(ROWS, bool), infos
 
     def state(self):
         return {"place": self.place.copy(), "rng": self.rng.bit_generator.state}

@@ -12,7 +12,7 @@ from .behaviour import Weights, acting, informed, per_sample
 class Ewc(Anchoring):
     """weight: λ, of the penalty λ/2 · Σ_i Σ_k F_ik (θ_k − θ_ik)²; samples: rows that F is estimated on."""
 
-    def __init__(self, weight: float = 100.0, samples: int = 1024, seed: int = 0):
+    def __init__(self, weight: float = 3.0, samples: int = 1024, seed: int = 0):
         super().__init__(weight, samples, seed)
 
     def importance(self, learner):

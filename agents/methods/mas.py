@@ -11,7 +11,7 @@ from .behaviour import acting, outputs, per_sample
 class Mas(Anchoring):
     """weight: of the penalty weight/2 · Σ_k Ω_k (θ_k − θ*_k)² (2λ of the paper's); samples: rows for Ω."""
 
-    def __init__(self, weight: float = 10.0, samples: int = 1024, seed: int = 0):
+    def __init__(self, weight: float = 3.0, samples: int = 1024, seed: int = 0):
         super().__init__(weight, samples, seed)
 
     def importance(self, learner):

@@ -10,7 +10,7 @@ from .ewc import Ewc
 class OnlineEwc(Ewc):
     """weight: λ, of λ/2 · Σ_k F*_k (θ_k − θ*_k)²; decay: γ, what is left of F* at each task; samples: as in ewc."""
 
-    def __init__(self, weight: float = 100.0, decay: float = 0.95, samples: int = 1024, seed: int = 0):
+    def __init__(self, weight: float = 3.0, decay: float = 0.95, samples: int = 1024, seed: int = 0):
         super().__init__(weight, samples, seed)
         self.decay = decay
 
