@@ -179,7 +179,7 @@ class Assistant(TextWorld):
     def _card(self, env: int, t: int) -> tuple[str, list[str]]:
         lines = [f"likes {self._item(t, self.likes[env, t])}" + (" (said)" if self.said[env, t] else "")]
         if self.brought[env, t] >= 0:
-            lines.append(f"[{self._item(t, self.brought[env, t])}]" + (" ✓" if self.right()[env, t] else " ✗"))
+            lines.append(f"[{self._item(t, self.brought[env, t])}]" + (" right" if self.right()[env, t] else " wrong"))
         if self.noted[env, t] >= 0:
             lines.append(f"noted: {self._item(t, self.noted[env, t])}")
         return self.topics[t], lines
