@@ -92,7 +92,7 @@ def descend(loss: torch.Tensor, params: Sequence[torch.nn.Parameter]) -> None:
 
 
 def study(
-    params: Sequence[torch.nn.Parameter],
+    params: Sequence[torch.Tensor],
     loss: Callable[[], torch.Tensor],
     steps: int,
     rate: float,
