@@ -55,7 +55,7 @@ def test_who_touches_a_pillar_or_a_wall_has_collided_and_fails(what):
     result = world.step({a: np.zeros((3, 2)) for a in world.agents})
     assert result.info["collisions"].tolist() == [0, 0, 1]
     assert result.terminated[agent].tolist() == [False, False, True]
-    assert result.reward[agent][2] < -3 < 0 <= result.reward[agent][1]
+    assert result.reward[agent][2] < -0.5 < 0 <= result.reward[agent][1]
     assert what in world.describe(2, agent)
 
 

@@ -95,7 +95,7 @@ class Arena(Task):
             own += [Entry("turn rate", 1, "rad/s", 8.0)]
         else:
             own += [Entry("velocity", 2, "m/s", 1.0)]
-        return own + [Entry(f"{target}, seen from the robot", 2, "m", 1.5) for target in self.targets]
+        return own + [Entry(f"{target}, seen from the robot", 2, "m", 0.75) for target in self.targets]
 
     def _around(self) -> list[Entry]:
         if self.sensing == "lidar":
@@ -103,11 +103,11 @@ class Arena(Task):
         others, around = 2 * (self.robots - 1), []
         if others:
             around = [
-                Entry("the other robots in their order, from the next one on, seen from the robot", others, "m", 1.5)
+                Entry("the other robots in their order, from the next one on, seen from the robot", others, "m", 0.75)
             ]
             around += [Entry("their velocities", others, "m/s", 1.0)]
         if self.pillars:
-            around += [Entry("pillars, seen from the robot", 2 * self.pillars, "m", 1.5)]
+            around += [Entry("pillars, seen from the robot", 2 * self.pillars, "m", 0.75)]
         if self.pillars and self._moving:
             around += [Entry("their velocities", 2 * self.pillars, "m/s", 1.0)]
         return around
@@ -296,9 +296,9 @@ class Arena(Task):
         return self.sims.ray(eye, beam, geomgroup=SOLID, bodyexclude=own)[0]
 
     def reward(self):
-        """0.8 for coming to the own goal, 0.2 for room around the robot, -5 for those that touch."""
+        """Up to 1 for coming to the own goal, a fifth of it only where there is room; -2 for those that touch."""
         room = self.room
-        paid = 0.8 * approach(self.left, self.furthest, margin=0.15) + 0.2 * self.spaced(room) - 5 * (room < 0)
+        paid = approach(self.left, self.furthest, margin=0.1) * (0.8 + 0.2 * self.spaced(room)) - 2 * (room < 0)
         return dict(zip(self.agents, paid, strict=True))
 
     def failure(self):

@@ -54,10 +54,10 @@ class Convoy(Arena):
             return super()._around()
         around = [
             Entry("velocity of the robot ahead, 0 for the leader", 2, "m/s", 1.0),
-            Entry("robot behind, seen from the robot, 0 for the last", 2, "m", 1.5),
+            Entry("robot behind, seen from the robot, 0 for the last", 2, "m", 0.75),
             Entry("its velocity", 2, "m/s", 1.0),
         ]
-        pillars = Entry("pillars, seen from the robot", 2 * self.pillars, "m", 1.5)
+        pillars = Entry("pillars, seen from the robot", 2 * self.pillars, "m", 0.75)
         return [*around, pillars] if self.pillars else around
 
     def discs(self):
@@ -129,13 +129,13 @@ class Convoy(Arena):
         return [self.own(part) for part in parts]
 
     def reward(self):
-        """0.6 for the way that is gone, 0.3 for the own distance to the robot ahead (the leader: the mean of all),
-        0.1 for room around the pillars, -5 for those that touch.
+        """0.1, and 0.9 for the way that is gone; 0.4 of that only as the own distance to the robot ahead is kept (the
+        leader: the mean of all), 0.1 only where there is room around the pillars. -1 for those that touch.
         """
         keep = approach(self.off, 0.6, margin=0.08)
         mean = sum(keep[1:], keep[0]) / len(keep)
         kept = np.vstack([mean, keep])
-        paid = 0.6 * self.done + 0.3 * kept + 0.1 * self.spaced(self._clear()) - 5 * (self.room < 0)
+        paid = (0.1 + 0.9 * self.done) * (0.5 + 0.4 * kept + 0.1 * self.spaced(self._clear())) - (self.room < 0)
         return dict(zip(self.agents, paid, strict=True))
 
     def _clear(self):

@@ -3,10 +3,12 @@
 import numpy as np
 
 from ..rewards import approach
+from ..task import Entry
 from ..world import MujocoWorld
 from . import skills
 from .arena import COLOURS, Arena
 from .geometry import length as distance
+from .geometry import sweep
 
 AHEAD = np.array([1.0, -1.0])[:, None]  # red drives along x, blue against it
 
@@ -17,14 +19,15 @@ class Corridor(Arena):
     far is the length of the way through the corridor, whose middle is the arena's.
     """
 
+    things = (Entry("the other's disc, seen from the robot", 2, "m", 0.75),)
     goals = (skills.pass_through(),)
     skills = (skills.pass_through, skills.give_way, skills.keep_away)
     colours = {name: COLOURS[name] for name in ("red", "blue")}
     robots = 2
     horizon = 140
     furthest = 1.6
-    length = 0.24  # of the corridor, m
-    gap = 0.16  # its width, m; a robot is 10 cm wide
+    length = 0.2  # of the corridor, m
+    gap = 0.18  # its width, m; a robot is 10 cm wide
     _least = 2
 
     def __init__(self, **settings):
@@ -36,11 +39,12 @@ class Corridor(Arena):
         super().__init__(**settings)
 
     def reset(self, ids, draw):
-        """In each room one half is where a robot starts and the other where a disc lies."""
+        """In each room one half is where a robot starts and the other where a disc lies; one robot starts nearer."""
         half = self.gap / 2 + self.walls[0][1]
         self.wall[ids] = [[0, half, 0], [0, -half, 0]]
         side = np.where(draw.random(2) < 0.5, -1, 1)
-        start = draw.uniform([[-0.55, 0.2]] * 2, [[-0.4, 0.45]] * 2)
+        start = draw.uniform([[-0.4, 0.12], [-0.58, 0.25]], [[-0.32, 0.25], [-0.48, 0.45]])
+        start = np.where(draw.random()[:, None, None] < 0.5, start, start[:, ::-1])
         goal = draw.uniform([[0.4, 0.2]] * 2, [[0.55, 0.45]] * 2)
         start[..., 0] *= AHEAD[:, 0]
         goal[..., 0] *= AHEAD[:, 0]
@@ -56,18 +60,28 @@ class Corridor(Arena):
         beyond = distance(self.target - mouth)
         within = distance(self.here - mouth) + beyond
         before = distance(self.here + mouth) + self.length + beyond
+        self.beside_way = sweep(-mouth - self.here, self.target[:, ::-1] - self.here)  # from the other's, m
         straight = distance(self.way)
         way = np.where(self.ahead < -self.length / 2, before, np.where(self.ahead < self.length / 2, within, straight))
         self.far = way[None]
+
+    def see(self):
+        """Who waits must know where the other is bound for."""
+        return ((self.target[:, ::-1] - self.here)[:, :, None],)
 
     def inside(self):
         """(robots, n): how far each has still to go until it is out of the corridor, its hull too, m; at least 0."""
         return np.maximum(self.length / 2 + self.radius - self.ahead, 0)
 
     def reward(self):
-        """0.4 for coming to the own disc, 0.4 for the two on their mean, 0.2 for room between them, -5 for touching."""
-        come = approach(self.left, self.furthest, margin=0.15)
-        paid = 0.4 * come + 0.2 * (come[0] + come[1]) + 0.2 * self.spaced(self.gaps[0]) - 5 * (self.room < 0)
+        """0.2 for coming to the own disc, 0.8 for the two on their mean, so that who makes way gains by it; a fifth of
+        it only where there is room between them; -2 for touching. Until the other is out, whoever is behind it is
+        paid for keeping 20 cm from its way instead: from the corridor's mouth to the other's disc."""
+        come = approach(self.left, self.furthest, margin=0.1)
+        waits = (self.ahead < self.ahead[::-1]) & (self.ahead[::-1] < self.length / 2 + 0.12)
+        come = np.where(waits, np.minimum(come, 0.2) * np.minimum(self.beside_way / 0.2, 1), come)
+        come = 0.2 * come + 0.4 * (come[0] + come[1])
+        paid = come * (0.8 + 0.2 * self.spaced(self.gaps[0])) - 2 * (self.room < 0)
         return dict(zip(self.agents, paid, strict=True))
 
     def scripted(self):

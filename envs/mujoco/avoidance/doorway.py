@@ -155,9 +155,9 @@ class Doorway(Task):
         """The drone: 0.4 for coming to the switch until both rovers are through, then 0.4 and 0.6 for its own way.
 
         A rover: 0.7 for its way to its goal, 0.1 for room between the two, 0.2 for how far the others are.
-        -5 for everybody as soon as anybody touches anything.
+        -1 for everybody as soon as anybody touches anything.
         """
-        hurt = 5.0 * (self.touching > 0)
+        hurt = 1.0 * (self.touching > 0)
         drive, fly = approach(self.way, furthest=1.4, margin=0.2), approach(self.flight, furthest=1.6, margin=0.2)
         drone = np.where(
             self.through.all(axis=0), 0.4 + 0.6 * fly, 0.4 * approach(self.hover, furthest=1.2, margin=0.2)

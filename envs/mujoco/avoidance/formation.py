@@ -19,7 +19,7 @@ class Formation(Arena):
     goals = tuple(stand_in(formation=formation) for formation in FORMATIONS)
     skills = (stand_in, keep_away)
     targets = tuple(f"place in the {formation}" for formation in FORMATIONS)
-    horizon = 80
+    horizon = 100
     spacing = 0.2  # from one place in the line to the next, m; less where there are many robots
     ring = 0.22  # radius of the ring, m
     _least = 3

@@ -22,7 +22,7 @@ class MovingObstacles(Arena):
     colours = {name: COLOURS[name] for name in ("yellow", "green")}
     targets = tuple(f"{colour} disc" for colour in DISCS)
     robots = 1
-    pillars = 5
+    pillars = 3
     horizon = 110
     _moving = True
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from .. import scenes
-from ..rewards import approach, dist
+from ..rewards import closer, dist, near
 from ..task import Entry
 from ..world import MujocoWorld
 from . import team_skills as skills
@@ -32,7 +32,7 @@ class InsertPeg(Workbench):
     skills = (skills.take_peg, skills.insert)
     horizon = 70
     radius = 0.018  # of the peg, m
-    clearance = 0.004  # between the peg and each wall of a socket, m
+    clearance = 0.006  # between the peg and each wall of a socket, m
     depth = 0.036  # of a socket, m
 
     def furnish(self, scene):
@@ -94,7 +94,8 @@ class InsertPeg(Workbench):
         over = aside < self.radius + self.clearance
         up = np.where(over, 1, held * np.clip(self.tip[:, 2] / (self.depth + 0.01), 0, 1))
         deep = over * np.clip(1 - self.tip[:, 2] / (self.depth + 0.02), 0, 1)
-        return {"arm": 0.1 * reach + 0.1 * held + up * (0.15 + 0.35 * approach(aside, 0.4, 0.06)) + 0.3 * deep}
+        there = 0.15 * closer(aside, 0.4) + 0.2 * near(aside, 0.03)
+        return {"arm": 0.1 * reach + 0.1 * held + up * (0.15 + there) + 0.3 * deep}
 
     def failure(self):
         """The peg has left the table, or lies on its side: then nobody can insert it any more."""
