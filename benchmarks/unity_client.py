@@ -4,7 +4,7 @@ Needs a Python that has mlagents-envs 0.28.0 with protobuf below 3.21 and NumPy 
 
     python3.9 -m venv old
     old/bin/pip install 'mlagents-envs==0.28.0' 'protobuf<3.21' 'numpy<1.24'
-    old/bin/python benchmarks/unity_client.py path/to/ludus-player
+    old/bin/python benchmarks/unity_client.py path/to/ludus-player [GAME …]
 
 Prints a line for each game, and fails where something is not as the protocol says.
 """
@@ -19,39 +19,59 @@ from mlagents_envs.side_channel.environment_parameters_channel import Environmen
 from mlagents_envs.side_channel.stats_side_channel import StatsSideChannel
 
 STEPS, AREAS = 300, 12
-GAMES = {"Basic": [(20,)], "3DBall": [(8,)], "GridWorld": [(64, 84, 3), (2,)]}
+GAMES = {  # behaviour: shapes of the observations, continuous actions, branches of discrete ones, agents of an area
+    "Basic": {"Basic?team=0": ([(20,)], 0, (3,), 1)},
+    "3DBall": {"3DBall?team=0": ([(8,)], 2, (), 1)},
+    "GridWorld": {"GridWorld?team=0": ([(64, 84, 3), (2,)], 0, (5,), 1)},
+    "PushBlock": {"PushBlock?team=0": ([(105,), (105,)], 0, (7,), 1)},
+    "WallJump": {"WallJump?team=0": ([(210,), (210,), (24,)], 0, (3, 3, 3, 2), 1)},
+    "FoodCollector": {"FoodCollector?team=0": ([(49,), (4,)], 3, (2,), 5)},
+    "CooperativePushBlock": {"PushBlockCollab?team=0": ([(20, 20, 6)], 0, (7,), 3)},
+    "DungeonEscape": {"DungeonEscape?team=0": ([(360,), (1,)], 0, (7,), 3)},
+    "Tennis": {f"Tennis?team={t}": ([(27,)], 3, (), 1) for t in (0, 1)},
+    "SoccerTwos": {f"SoccerTwos?team={t}": ([(264,), (72,)], 0, (3, 3, 3), 2) for t in (0, 1)},
+    "StrikersVsGoalie": {
+        "Striker?team=0": ([(231,), (63,)], 0, (3, 3, 3), 2),
+        "Goalie?team=1": ([(738,)], 0, (3, 3, 3), 1),
+    },
+}
+LEAVE_EARLY = ("DungeonEscape",)  # whose agents may be gone before their area's episode ends
 
 
 def drive(player, game, worker):
-    """STEPS random steps of one worker; (agent steps, seconds, episodes)."""
+    """STEPS random steps of one worker; (agent steps, seconds, ends)."""
     engine, parameters, stats = EngineConfigurationChannel(), EnvironmentParametersChannel(), StatsSideChannel()
+    channels, expected = [engine, parameters, stats], GAMES[game]
     env = UnityEnvironment(
-        player, worker, 5105, additional_args=[game], side_channels=[engine, parameters, stats], num_areas=AREAS, seed=7
+        player, worker, 5105, additional_args=[game], side_channels=channels, num_areas=AREAS, seed=7
     )
     try:
         assert not env.behavior_specs, "behaviours are told with the first agents"
         engine.set_configuration_parameters(time_scale=20.0)
         parameters.set_float_parameter("gravity", 9.81)
         env.reset()
-        (behaviour,) = env.behavior_specs
-        spec = env.behavior_specs[behaviour]
-        assert behaviour == f"{game}?team=0"
-        assert [tuple(o.shape) for o in spec.observation_specs] == GAMES[game]
+        assert set(env.behavior_specs) == set(expected), sorted(env.behavior_specs)
+        for name, (shapes, continuous, branches, _) in expected.items():
+            spec = env.behavior_specs[name]
+            said = [tuple(o.shape) for o in spec.observation_specs], *spec.action_spec
+            assert said == (shapes, continuous, branches), (game, said)
         begin, agents, ended = time.perf_counter(), 0, 0
         for step in range(STEPS):
-            decisions, terminals = env.get_steps(behaviour)
-            agents, ended = agents + len(decisions), ended + len(terminals)
-            assert len(decisions) == AREAS and set(terminals.agent_id) <= set(decisions.agent_id)
-            if decisions.action_mask is not None and game == "GridWorld":
-                assert all(0 <= row.sum() <= 2 for row in decisions.action_mask[0])
-            env.set_actions(behaviour, spec.action_spec.random_action(len(decisions)))
+            for name, (_, _, _, team) in expected.items():
+                decisions, terminals = env.get_steps(name)
+                agents, ended = agents + len(decisions), ended + len(terminals)
+                assert len(decisions) <= AREAS * team and len(decisions) + len(terminals) > 0
+                if game not in LEAVE_EARLY:
+                    assert len(decisions) == AREAS * team
+                assert all(np.isfinite(o).all() for o in decisions.obs) and np.isfinite(decisions.reward).all()
+                action = env.behavior_specs[name].action_spec.random_action(len(decisions))
+                env.set_actions(name, action)
             env.step()
             if step == STEPS // 2:
                 env.reset()
-                assert not len(env.get_steps(behaviour)[1]), "a reset in mid-episode ends nobody"
-        seconds = time.perf_counter() - begin
-        assert ended and stats.get_and_reset_stats()["Environment/Success"]
-        return agents, seconds, ended
+                ends = [env.get_steps(name)[1] for name in expected]
+                assert not any(len(e) for e in ends), "a reset in mid-episode ends nobody"
+        return agents, time.perf_counter() - begin, ended
     finally:
         env.close()
 
@@ -69,8 +89,8 @@ def two_at_once(player):
             env.close()
 
 
-def main(player):
-    for game in GAMES:
+def main(player, *games):
+    for game in games or GAMES:
         agents, seconds, ended = drive(player, game, 0)
         print(f"{game}: {STEPS} steps of {AREAS} areas, {ended} ends, {agents / seconds:,.0f} agent steps/s")
     two_at_once(player)
@@ -78,4 +98,4 @@ def main(player):
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(*sys.argv[1:])
