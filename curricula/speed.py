@@ -149,10 +149,10 @@ def physics(id: str, copies: int = 256, seconds: float = 1.0) -> float:
     return 1e6 / compare(id, [bare(id, copies, threads=1)], seconds, 3)[0].rate
 
 
-def worlds(id: str, copies: int, seconds: float, rounds: int) -> list[Row]:
-    """The bare engine, our views, and gymnasium's."""
+def worlds(id: str, copies: int, seconds: float, rounds: int, others: bool = True) -> list[Row]:
+    """The bare engine, our views, and with others gymnasium's."""
     runners = [bare(id, copies), ours(id, copies), ours(id, copies, instructed=True)]
-    runners += [gymnasiums(id, n, mode) for mode in ("sync", "async") for n in GYMNASIUM]
+    runners += [gymnasiums(id, n, mode) for mode in ("sync", "async") for n in GYMNASIUM if others]
     return compare(id, runners, seconds, rounds)
 
 
@@ -278,13 +278,13 @@ def machine() -> dict[str, Any]:
 
 
 def _measure(
-    ids: Sequence[str], copies: int, seconds: float, rounds: int, ppo: bool
+    ids: Sequence[str], copies: int, seconds: float, rounds: int, ppo: bool, others: bool
 ) -> Iterator[tuple[str, list[Row]]]:
     for id in ids:
         if ppo:
             yield f"{id} · PPO, {ROWS} rows", learning(id, seconds, rounds)
         else:
-            yield f"{id} · physics {physics(id, copies):.0f} µs a step", worlds(id, copies, seconds, rounds)
+            yield f"{id} · physics {physics(id, copies):.0f} µs a step", worlds(id, copies, seconds, rounds, others)
 
 
 def _table(title: str, rows: Sequence[Row]) -> Any:
@@ -304,6 +304,7 @@ def command(
     seconds: Annotated[float, typer.Option(help="of one measurement", min=0.01)] = 2.0,
     pairs: Annotated[int, typer.Option(help="rounds: each measures everything once, in turn", min=1)] = 7,
     ppo: Annotated[bool, typer.Option("--ppo", help="PPO end to end instead of stepping alone")] = False,
+    others: Annotated[bool, typer.Option(help="gymnasium's own vectorisation, too")] = True,
     as_json: Annotated[bool, typer.Option("--json", help="print JSON lines")] = False,
 ) -> None:
     """Steps a second: against the bare engine, gymnasium's own vectorisation, and under PPO.
@@ -320,7 +321,7 @@ def command(
         print(json.dumps(about))
     else:
         console.print(" · ".join(f"{k} {v}" for k, v in about.items()), style="dim")
-    for title, rows in _measure(ids, copies, seconds, pairs, ppo):
+    for title, rows in _measure(ids, copies, seconds, pairs, ppo, others):
         if as_json:
             for row in rows:
                 print(json.dumps({"table": title} | dataclasses.asdict(row)))
