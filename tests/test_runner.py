@@ -176,7 +176,7 @@ def test_a_sac_run_has_methods_of_its_own(tmp_path):
 WRONG = {
     "algorithm": (dict(algorithm="pppo"), "no algorithm 'pppo'; did you mean ppo"),
     "method": (dict(methods=["repaly"]), "no method 'repaly'; did you mean replay"),
-    "method of another algorithm": (dict(methods=["reservoir"]), "'reservoir' runs on sac, not on ppo"),
+    "method of another algorithm": (dict(methods=["reservoir"]), "'reservoir' runs on sac, td3, ddpg, dqn, not on ppo"),
     "input": (dict(input="told"), "no input 'told'"),
     "instructor": (dict(instructor="fxied"), "did you mean fixed"),
     "tier": (dict(tier="ful"), "did you mean full"),
@@ -240,6 +240,9 @@ class Hand:
     def reset(self, ids, seeds=None):
         self.seeds, self.t = list(seeds or ()), 0
         return {a: np.zeros((4, 2), np.float32) for a in self.agents}, {}
+
+    def masks(self):
+        return None
 
     def step(self, actions):
         from ludus.envs.core import Step
