@@ -46,15 +46,23 @@ class Reward(_Frozen):
     failure: Annotated[float, Field(allow_inf_nan=False)] = 0.0
 
 
+class Until(_Frozen):
+    """When a stage has done enough: an evaluation in which its own task reaches this success."""
+
+    success: Annotated[float, Field(gt=0, le=1)]
+
+
 class Stage(_Frozen):
     """A stretch of life on one task.
 
-    task: a registered id, or 'module:callable' where code is allowed.
+    task: a registered id, or 'module:callable' where code is allowed; with '#' and a word behind it where the same task
+        stands in other stages under other settings or with other partners.
     steps: budget, in rows stepped (one per agent and copy).
     settings: of the world, over the catalogue's.
     resets: what the learner starts afresh as the stage begins.
     partners: group -> "idle", "random", "scripted" or "league": who plays the groups that do not learn. The league is
         the learner's past selves; when the policy is tried, and in films, the script plays in its place.
+    until: the stage ends early, at the first of its evaluations that finds this; steps are then the most it may take.
     """
 
     task: str
@@ -62,11 +70,12 @@ class Stage(_Frozen):
     settings: Settings = {}
     resets: Resets = Resets()
     partners: dict[str, Literal["idle", "random", "scripted", "league"]] = {}
+    until: Until | None = None
 
     @pydantic.model_serializer(mode="wrap")
     def _said(self, write: Any) -> dict[str, Any]:
-        """What has no partners does not speak of them: so it always was written, and hashed."""
-        return {k: v for k, v in write(self).items() if k != "partners" or v}
+        """What has no partners and no early end does not speak of them: so it always was written, and hashed."""
+        return {k: v for k, v in write(self).items() if k not in ("partners", "until") or v}
 
     @pydantic.field_validator("task")
     @classmethod
@@ -139,7 +148,7 @@ class Curriculum(_Frozen):
         for stage in self.stages:
             first = self.tasks[self.index(stage.task)]
             if (stage.settings, stage.partners) != (first.settings, first.partners):
-                raise ValueError(f"{stage.task} has other settings in another stage; register the variant as a task")
+                raise ValueError(f"{stage.task} has other settings in another stage; name this one {stage.task}#…")
         return self
 
     @pydantic.model_serializer(mode="wrap")
@@ -255,7 +264,7 @@ def _source(name: str | Path):
 
 
 def _fields(where: tuple) -> list[str]:
-    parts = {"stages": Stage, "resets": Resets, "reward": Reward, "evaluation": Evaluation}
+    parts = {"stages": Stage, "resets": Resets, "until": Until, "reward": Reward, "evaluation": Evaluation}
     parts |= {"algorithms": Algorithm, "tiers": Tier}
     model = next((parts[p] for p in reversed(where[:-1]) if p in parts), Curriculum)
     return list(model.model_fields)

@@ -20,13 +20,17 @@ REGIMES = {"finetune": "sequence", "joint": "joint", "scratch": "scratch"}
 
 @dataclasses.dataclass(frozen=True)
 class Part:
-    """A stretch of training: its name, the indices of the tasks trained, the budget, evaluations, what is reset."""
+    """A stretch of training: its name, the indices of the tasks trained, the budget, evaluations, what is reset.
+
+    enough: success on its task at which it moves on before the budget is spent; None: it takes all.
+    """
 
     name: str
     tasks: tuple[int, ...]
     steps: int
     points: int
     resets: dict[str, bool]
+    enough: float | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,7 +81,11 @@ class Plan:
         if self.regime == "joint":
             everything = tuple(range(len(self.curriculum.tasks)))
             return (Part("all tasks", everything, sum(s.steps for s in stages), points * len(stages), {}),)
-        return tuple(Part(s.task, (index(s.task),), s.steps, points, s.resets.model_dump()) for s in stages)
+        enough = [s.until.success if s.until else None for s in stages]
+        return tuple(
+            Part(s.task, (index(s.task),), s.steps, points, s.resets.model_dump(), e)
+            for s, e in zip(stages, enough, strict=True)
+        )
 
 
 def label(methods: Sequence[str], regime: str, algorithm: str) -> str:

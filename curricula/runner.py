@@ -66,7 +66,7 @@ def run(
     methods: names of agents.methods, or 'module:Class'; regime: "sequence", "joint" or "scratch".
     out: the folder (None: runs/<curriculum>[-<tier>]/<label>-<seed>); resume: go on with what is there, or begin.
     threads: of the physics (0: as the world says); the numbers do not depend on it.
-    evaluations: False learns without ever trying the policy, and so keeps no record.
+    evaluations: False learns without ever trying the policy, and so keeps no record; stages cannot move on early then.
     checkpoint_share: of the time that checkpoints may take; a stage always starts with one.
 
     Raises ValueError, before anything is written, for what is wrong in what was asked for; Stopped where the run
@@ -74,6 +74,8 @@ def run(
     """
     made = what if isinstance(what, curriculum.Curriculum) else curriculum.load(what, allow_code)
     planned = plan(made, algorithm, methods, regime, input, instructor, tier, seed, device)
+    if not evaluations and any(part.enough for part in planned.parts):
+        raise ValueError(f"{made.name}: stages move on by their evaluations (until); a run without any cannot")
     path = Path(out) if out is not None else default_out(made.name, tier) / f"{planned.label}-{seed}"
     life = Life(planned, path, threads, evaluations, checkpoint_share, progress, tensorboard)
     again = (path / "run.json").exists()
@@ -173,6 +175,8 @@ class Life:
     def _live(self, part: Part) -> None:
         """Learn from the current point to the stage's end, with evaluations and checkpoints on the way."""
         for point in range(self.at["point"], part.points):
+            if point and self._enough(part):
+                break
             marks = [part.steps * (point * PIECES + i) // (part.points * PIECES) for i in range(PIECES + 1)]
             for start, end in itertools.pairwise(marks):
                 with self._counted("learning"):
@@ -183,6 +187,10 @@ class Life:
                 self.at["point"] = point + 1
                 if self._due():
                     self._save()
+
+    def _enough(self, part: Part) -> bool:
+        """Whether the newest evaluation, which a checkpoint holds as well, lets the stage move on."""
+        return part.enough is not None and self._success[part.name] >= part.enough
 
     def _end(self, part: Part) -> None:
         self.learner.finish()

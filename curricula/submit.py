@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from . import folder, metrics, references
+from .plan import Part
 from .record import Run, RunError, inside, read_json, read_run
 
 NOTE = 500  # characters that an entry may say of itself
@@ -36,12 +37,19 @@ def _whole(run: Run, plan: Any) -> None:
     for number, part in enumerate(plan.parts):
         rows = [r for r in run.rows if r["stage"] == number]
         points, last = {r["evaluation"] for r in rows}, [r for r in rows if r["last"]]
-        if len(points) != part.points or not last:
-            raise RunError(f"{run.folder}: stage {number} has {len(points)} of {part.points} evaluations: not ended")
-        if max(r["stage_step"] for r in last) < part.steps:
+        wanted = _points(part, rows)
+        if len(points) != wanted or not last:
+            raise RunError(f"{run.folder}: stage {number} has {len(points)} of {wanted} evaluations: not ended")
+        if wanted == part.points and max(r["stage_step"] for r in last) < part.steps:
             raise RunError(f"{run.folder}: stage {number} ended before its {part.steps} steps")
         if any(r["episodes"] != (sizes.last_episodes if r["last"] else sizes.episodes) for r in rows):
             raise RunError(f"{run.folder}: stage {number} was tried with other numbers of episodes than it says")
+
+
+def _points(part: Part, rows: list[dict[str, Any]]) -> int:
+    """How many evaluations a stage has: fewer than planned where one of them let it move on, then that and the last."""
+    tried = [r["success"] for r in rows if r["task"] == part.name and not r["last"]]
+    return next((i + 2 for i, s in enumerate(tried) if part.enough is not None and s >= part.enough), part.points)
 
 
 def command(

@@ -68,13 +68,15 @@ def full(id: str) -> str:
 
 
 def spec(id: str) -> TaskSpec:
-    """The spec of a registered id, or of a user's own 'module:callable'. Raises UnknownName."""
-    id = full(id)
-    if id in _SPECS:
-        return _SPECS[id]
-    if ":" in id:
-        return TaskSpec(id, id)
-    raise nearest(id, _SPECS, "task")
+    """The spec of a registered id, or of a user's own 'module:callable'. Raises UnknownName.
+
+    What stands behind '#' tells variants of one task apart, and nothing else: 'Lift-v0#heavy' is built as Lift-v0 is.
+    """
+    id, _, variant = full(id).partition("#")
+    if id not in _SPECS and ":" not in id:
+        raise nearest(id, _SPECS, "task")
+    found = _SPECS.get(id) or TaskSpec(id, id)
+    return dataclasses.replace(found, id=f"{id}#{variant}") if variant else found
 
 
 def ids(*tags: str) -> tuple[str, ...]:

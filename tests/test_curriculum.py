@@ -107,6 +107,23 @@ def test_one_task_with_two_settings_is_refused(read):
         read(GOOD.replace("algorithms:", twice), fit=False)
 
 
+def test_variants_of_one_task_are_told_apart_by_the_word_behind_their_id(read):
+    twice = "  - {task: 'Reach-v0#dull', steps: 10, settings: {noise: 0.1}}\nalgorithms:"
+    made = read(GOOD.replace("algorithms:", twice))
+    assert [t.task for t in made.tasks] == ["ludus/Reach-v0", "ludus/Push-v0", "ludus/Reach-v0#dull"]
+    assert [made.index(t.task) for t in made.tasks] == [0, 1, 2]
+    with pytest.raises(Invalid, match="did you mean ludus/Reach-v0"):
+        read(GOOD.replace("algorithms:", twice.replace("Reach", "Raech")))
+
+
+def test_an_early_end_is_a_share_of_successes(read):
+    early = GOOD.replace("steps: 2001", "until: {success: 0.9}\n    steps: 2001")
+    assert read(early).stages[1].until == curriculum.Until(success=0.9) and read(early).stages[0].until is None
+    for old, new, said in (("0.9", "1.5", "1.5"), ("success:", "sucess:", "did you mean 'success'")):
+        with pytest.raises(Invalid, match=rf"line 8: stages.1.until.*{said}"):
+            read(early.replace(old, new))
+
+
 def test_code_is_allowed_where_one_says_so(read):
     mine = GOOD.replace("Reach-v0", "'ludus.envs.mujoco.grasping.reach:make'")
     assert read(mine, allow_code=True).tasks[0].task == "ludus.envs.mujoco.grasping.reach:make"
