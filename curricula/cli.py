@@ -82,6 +82,7 @@ def _task(id: str) -> dict[str, Any]:
 def curricula(
     name: Annotated[str | None, Argument(help="show this one in full")] = None,
     schema: Annotated[bool, Option("--schema", help="the JSON schema of a curriculum file")] = False,
+    generate: Annotated[str | None, Option(help="print a new one: robots, games or words:TASKS:SEED")] = None,
     as_json: Json = False,
     allow_code: AllowCode = False,
 ) -> None:
@@ -90,6 +91,11 @@ def curricula(
 
     if schema:
         print(json.dumps(curriculum.schema(), indent=1))
+        return
+    if generate:
+        from . import generate as generator
+
+        print(generator.written(generator.generate(*generator.parse(generate))), end="")
         return
     if name:
         print(curriculum.load(name, allow_code).model_dump_json(indent=1))

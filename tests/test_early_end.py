@@ -1,4 +1,4 @@
-"""A stage may end as soon as its task is learnt: the record stays valid, and a stopped run resumes to the same bytes."""
+"""A stage may end as soon as its task is learnt: the record stays valid, and a stopped run goes on to the same."""
 
 import json
 
