@@ -243,7 +243,8 @@ class Learner:
             eyes = {"features_extractor_class": PictureAndWords, "features_extractor_kwargs": {"picture": picture}}
             settings["policy_kwargs"] = eyes | dict(settings.get("policy_kwargs", {}))
         build: Any = self.kind.build
-        self._model = build(self.kind.policy, env, seed=self.seed, device=self.device, **settings)
+        policy = settings.pop("policy", self.kind.policy)  # a method may bring a network of its own
+        self._model = build(policy, env, seed=self.seed, device=self.device, **settings)
         if hasattr(self._model, "exploration_schedule"):  # SB3's own counts from call to call of learn
             self._model.exploration_schedule = self._epsilon
         if self._decay < 1:

@@ -9,8 +9,11 @@ from ..envs.views import partners as team
 from .curriculum import Curriculum
 
 
-def of(made: Curriculum, input: str) -> Interface:
-    """The widths are the curriculum's; the kind of actions and what goes with it, its tasks'. Raises ValueError."""
+def of(made: Curriculum, input: str, overseen: bool = False) -> Interface:
+    """The body of a run; overseen: with rows for a central critic. Raises ValueError.
+
+    The widths are the curriculum's; the kind of actions and what goes with it, its tasks'.
+    """
     worlds = [team.make(t.task, 1, t.partners, **t.settings) for t in made.tasks]
     for world in worlds:
         world.close()
@@ -18,4 +21,9 @@ def of(made: Curriculum, input: str) -> Interface:
     tasks = tuple(t.task for t in made.tasks)
     sizes = found.sizes + (1,) * (made.action - len(found.sizes)) if found.sizes else ()
     body = Interface(made.observation, made.action, made.words, input, tasks, made.reward.model_dump())
-    return dataclasses.replace(body, actions=found.actions, bins=made.bins, sizes=sizes, picture=found.picture)
+    body = dataclasses.replace(body, actions=found.actions, bins=made.bins, sizes=sizes, picture=found.picture)
+    if not overseen:
+        return body
+    from ..agents.policies.central import overseeing
+
+    return overseeing(body, max(len(world.agents) for world in worlds))

@@ -117,6 +117,7 @@ def run(
     curriculum: Annotated[str, CURRICULUM],
     algorithm: Annotated[str, Option(help="one of docs/algorithms.md: ppo, sac, maskable-ppo, dqn, …")] = "ppo",
     method: Annotated[list[str] | None, Option(help="replay, reservoir, joint, scratch … ; may be repeated")] = None,
+    team: Annotated[str, Option(help="shared, independent, groups, federated, mutual or central")] = "shared",
     input: Input = "instructed",
     instructor: Instructor = "fixed",
     tier: Tier = "full",
@@ -134,7 +135,7 @@ def run(
     """Learn a curriculum stage by stage, trying every task on the way; a report at the end."""
     from . import plan, progress, runner
 
-    algorithm, methods, regime = plan.parse("+".join(method or ["finetune"]), algorithm)
+    algorithm, methods, regime = plan.parse("+".join([*(method or ["finetune"]), *plan.ways(team)]), algorithm)
     how = {"input": input, "instructor": instructor, "tier": tier, "seed": seed, "device": device, "out": out}
     how |= {"resume": resume, "threads": threads, "tensorboard": tensorboard, "allow_code": allow_code}
     with progress.shown(as_json) as tell:

@@ -109,6 +109,15 @@ def parse(text: str, algorithm: str = "ppo") -> tuple[str, tuple[str, ...], str]
     return _algorithm(at or algorithm), tuple(_method(n)[0] for n in names), "sequence"
 
 
+def ways(team: str) -> list[str]:
+    """The method that stands for a way to learn as a team: none for "shared". Raises UnknownName."""
+    from ..agents.team.teams import TEAMS
+
+    if team != "shared" and team not in TEAMS:
+        raise registry.nearest(team, ["shared", *TEAMS], "team")
+    return [] if team == "shared" else [team]
+
+
 def plan(
     curriculum: Curriculum,
     algorithm: str = "ppo",
@@ -123,6 +132,7 @@ def plan(
     """Resolve and check everything. Raises ValueError (UnknownName with the nearest names) for what is wrong."""
     from ..agents.instructors import INSTRUCTORS
     from ..agents.interface import INPUTS
+    from ..agents.team.teams import TEAMS
 
     algorithm = _algorithm(algorithm)
     for name, known, kind in ((input, INPUTS, "input"), (instructor, INSTRUCTORS, "instructor")):
@@ -137,6 +147,8 @@ def plan(
     sized = curriculum.at(tier)
     sized = sized.shortened(sized.algorithms[algorithm].budget if algorithm in sized.algorithms else 1.0)
     chosen = tuple(_settled(m, sized, algorithm) for m in methods)
+    if len(teams := [m for m in methods if m in TEAMS]) > 1:
+        raise ValueError(f"a team learns in one way: {' or '.join(teams)}?")
     return Plan(sized, algorithm, _settings(sized, algorithm), chosen, regime, input, instructor, tier, seed, device)
 
 
@@ -146,9 +158,13 @@ def default_out(curriculum: str, tier: str) -> Path:
 
 
 def build_methods(plan: Plan) -> list[Any]:
-    """The methods of a plan, each seeded with the run's seed where it draws."""
+    """The methods of a plan, each seeded with the run's seed where it draws; those of one learner of a team."""
+    from ..agents.team.teams import divided
+
     built = []
     for method in plan.methods:
+        if divided(method["name"]):
+            continue
         kind = _method(method["name"])[1]
         seed = {"seed": plan.seed} if "seed" in inspect.signature(kind).parameters else {}
         built.append(kind(**method["settings"], **seed))
@@ -164,14 +180,15 @@ def _algorithm(name: str) -> str:
 
 
 def _method(name: str) -> tuple[str, Any]:
-    """A method by name, or one's own by 'module:Class'."""
+    """A method or a way to learn as a team by name, or one's own by 'module:Class'."""
     from ..agents.methods import METHODS
+    from ..agents.team.teams import TEAMS
 
     if ":" in name:
         return name, registry.load(name)
-    if name not in METHODS:
-        raise registry.nearest(name, [*METHODS, *REGIMES], "method")
-    return name, METHODS[name]
+    if name not in METHODS and name not in TEAMS:
+        raise registry.nearest(name, [*METHODS, *TEAMS, *REGIMES], "method")
+    return name, METHODS.get(name) or TEAMS[name]
 
 
 def _settings(curriculum: Curriculum, algorithm: str) -> dict[str, Any]:

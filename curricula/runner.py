@@ -25,6 +25,7 @@ from ..agents.learner import Learner
 from ..agents.state import State
 from ..agents.team import league
 from ..agents.team.league import League
+from ..agents.team.teams import TEAMS, Team, divided
 from ..envs import registry
 from ..envs.instructions import reads_scene
 from . import body, checkpoint, curriculum, evaluation, folder, metrics
@@ -108,7 +109,7 @@ class Life:
         self._asked = 0
         self._instructor = INSTRUCTORS[plan.instructor]()
         self.reads_scene = reads_scene(self._instructor.instruct)  # and so of _instruct
-        self.body = body.of(plan.curriculum, plan.input)
+        self.body = body.of(plan.curriculum, plan.input, "central" in [m["name"] for m in plan.methods])
         algorithms.check(plan.algorithm, self.body.actions, self.body.tasks)
         # where it stands: the stage, the evaluations made in it and in all, steps before it and the learner's then
         self.at = {"stage": 0, "point": 0, "evaluations": 0, "before": 0, "offset": 0, "saves": 0}
@@ -261,12 +262,28 @@ class Life:
         self._asked += len(briefings)
         return self._instructor.instruct(briefings, states)
 
-    def _newborn(self) -> Learner:
+    def _newborn(self) -> Learner | Team:
+        names = [m["name"] for m in self.plan.methods]
+        if any(league.seats(t.partners) for t in self.tasks) and (way := [n for n in names if n in TEAMS]):
+            raise ValueError(f"{way[0]} leaves no seat to a league: past selves are those of one shared policy")
+        team = next((m for m in self.plan.methods if divided(m["name"])), None)
+        if team is None:
+            return self._born(self.plan.seed, self._log)
+        kind, episodes = TEAMS[team["name"]], self.plan.curriculum.evaluation.episodes
+        seating = {t.task: kind.seats(self._world(i, episodes)) for i, t in enumerate(self.tasks)}
+        return kind(self._member, seating, **team["settings"])
+
+    def _member(self, seat: int) -> Learner:
+        """The learner of a team's seat: each begins with weights of its own."""
+        seed = int(np.random.SeedSequence([self.plan.seed, seat]).generate_state(1)[0])
+        return self._born(seed, self._log and self._log / str(seat))
+
+    def _born(self, seed: int, log: Path | None) -> Learner:
         p = self.plan
         methods = build_methods(p)
         if any(league.seats(t.partners) for t in self.tasks) and not any(isinstance(m, League) for m in methods):
             methods.append(League(seed=p.seed, **p.curriculum.methods.get("league", {})))
-        return Learner(p.algorithm, methods, p.seed, p.device, p.settings, log=self._log)
+        return Learner(p.algorithm, methods, seed, p.device, p.settings, log=log)
 
     # checkpoints
 

@@ -232,16 +232,30 @@ def dressed(
     """
     from ..agents.learner import load_policy
     from ..agents.methods import METHODS
+    from ..agents.team.team import TeamAct
+    from ..agents.team.teams import TEAMS, divided
     from ..envs.views.sb3 import Sb3View
     from . import body
 
-    interface = body.of(made, input)
+    names = [m["name"] for m in methods]
+    interface = body.of(made, input, "central" in names)
     stage = made.tasks[made.index(task)] if task in interface.tasks else None
     how = {"settings": stage.settings, "partners": stage.partners} if stage else {}
     world = interface.world(task, 1, **how)
     shape = {k: v for k, v in settings.items() if k in SHAPING}
-    shapers = [METHODS[m["name"]](**m["settings"]) for m in methods if m["name"] in METHODS]
-    return world, load_policy(algorithm, shape, weights, Sb3View(world), shapers)
+    known = {k: v for k, v in (METHODS | TEAMS).items() if not divided(k)}
+
+    def policy(weights: dict[str, np.ndarray]) -> Act:
+        shapers = [known[m["name"]](**m["settings"]) for m in methods if m["name"] in known]
+        return load_policy(algorithm, shape, weights, Sb3View(world), shapers)
+
+    if (team := next(filter(divided, names), None)) is None:
+        return world, policy(weights)
+    seats = TEAMS[team].seats(world)
+    parts = [
+        {k.partition("/")[2]: v for k, v in weights.items() if k.startswith(f"{i}/")} for i in range(max(seats) + 1)
+    ]
+    return world, TeamAct([policy(part) for part in parts], seats)  # type: ignore[return-value]
 
 
 def player(id: str, policy: str, seed: int = 0) -> tuple[World, Callable[[dict], dict], str]:

@@ -97,14 +97,22 @@ def load(entry_point: str) -> Any:
         raise UnknownName(f"cannot load {entry_point!r}: {error}") from error
 
 
-def make(id: str | World, num_envs: int = 1, max_episode_steps: int | None = None, **settings: Any) -> World:
+def make(
+    id: str | World,
+    num_envs: int = 1,
+    max_episode_steps: int | None = None,
+    messages: int = 0,
+    mute: bool = False,
+    **settings: Any,
+) -> World:
     """num_envs copies of task id; settings override the catalogue's. A World is returned as it is.
 
     max_episode_steps: how long an episode may be; None leaves it to the task.
+    messages: width of what agents tell each other, 0 for silence; mute: nothing is heard (views.messages).
     Raises UnknownName for an unknown id, ValueError for an unknown or wrong setting.
     """
     if isinstance(id, World):
-        if settings or max_episode_steps is not None:
+        if settings or messages or max_episode_steps is not None:
             raise ValueError(f"{id.id}: settings are for ids; this world is made already")
         return id
     for name, number in {"num_envs": num_envs, "max_episode_steps": max_episode_steps}.items():
@@ -118,6 +126,11 @@ def make(id: str | World, num_envs: int = 1, max_episode_steps: int | None = Non
         if "unexpected keyword argument" in str(error) or "takes no arguments" in str(error):
             raise ValueError(f"{task.id} does not take these settings ({', '.join(settings)}): {error}") from error
         raise
+    if messages:
+        from .views.messages import Messages
+
+        world.id = task.id
+        world = Messages(world, messages, mute)
     layer = world
     while True:
         layer.id = task.id
