@@ -170,7 +170,7 @@ def span_of(found: Interval) -> str:
 
 def short_names(tasks: Sequence[str]) -> dict[str, str]:
     """'ludus/Reach-v0' -> 'Reach', where that stays unique."""
-    short = {task: re.sub(r"-v\d+$", "", task.rpartition("/")[2])[:32] or task[:32] for task in tasks}
+    short = {task: re.sub(r"-v\d+(?=#|$)", "", task.rpartition("/")[2])[:32] or task[:32] for task in tasks}
     counts = Counter(short.values())
     return {task: name if counts[name] == 1 else task for task, name in short.items()}
 
