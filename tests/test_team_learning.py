@@ -12,6 +12,7 @@ from ludus import envs
 from ludus.agents.interface import Interface, WidthError
 from ludus.agents.learner import Learner
 from ludus.agents.policies.central import Central, Overseen, overseeing
+from ludus.agents.team.crossplay import crossplay
 from ludus.agents.team.federated import Federated, average
 from ludus.agents.team.mutual import Mutual, apart
 from ludus.agents.team.seats import Table
@@ -442,3 +443,25 @@ def test_a_team_that_is_not_there_is_refused_with_the_nearest_and_two_are_one_to
     with pytest.raises(ValueError, match="one way"):
         plan.plan(made, "ppo", ["federated", "central"])
     assert plan.ways("shared") == [] and plan.parse("replay+federated@sac")[1] == ("replay", "federated")
+
+
+# Cross-play
+
+
+def test_the_cross_play_matrix_pairs_every_player_with_every_partner():
+    """Two conventions for the same sign: who keeps to one understands only those who keep to it too."""
+
+    def speaks(sign):
+        def act(obs, masks=None):
+            seer = obs[:, 1] > 0  # the seer says the sign, the doer does what he heard, each in the convention's way
+            return np.stack([sign * np.where(seer, 0, obs[:, 2]), sign * np.where(seer, obs[:, 0], 0)], axis=1)
+
+        return act
+
+    for groups in (False, True):
+        world = envs.make(TASK, 20, messages=1, apart=groups)
+        assert crossplay(world, [speaks(1), speaks(-1)]).tolist() == [[1.0, 0.0], [0.0, 1.0]]
+        found = crossplay(world, [speaks(1)], [speaks(1), speaks(-1), speaks(1)])
+        assert found.tolist() == [[1.0, 0.0, 1.0]]
+    with pytest.raises(ValueError, match="alone"):
+        crossplay(envs.make("toys:make", 2, variant="Alone"), [speaks(1)])
