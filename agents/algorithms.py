@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
+from typing import Any
 
 import stable_baselines3 as sb3
 from sb3_contrib import MaskablePPO, RecurrentPPO
@@ -37,7 +38,7 @@ class Algorithm:
         return issubclass(self.build, OffPolicyAlgorithm)
 
 
-_ACTOR_CRITIC = {"nets": ("actor", "critic"), "critic": ("critic.", "critic_target.")}
+_ACTOR_CRITIC: dict[str, Any] = {"nets": ("actor", "critic"), "critic": ("critic.", "critic_target.")}
 _MEMORY = ("mlp_extractor.value_net.", "value_net.", "lstm_critic.", "critic.")
 
 ALGORITHMS: dict[str, Algorithm] = {

@@ -267,7 +267,8 @@ class Body(Wrapper):
             raise WidthError(
                 f"{self.id}: {agent} observes {len(self._scale[agent])} numbers, the other {flat.shape[1]}"
             )
-        told = np.concatenate([flat, self.world.vectors_of_aims()], axis=1)
+        aims = self.world.vectors_of_aims()  # type: ignore[attr-defined]
+        told = np.concatenate([flat, aims], axis=1)
         return self._acts[agent].translate(act(self._row(agent, told)))
 
     def _dress(self, obs):

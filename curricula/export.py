@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -21,7 +22,7 @@ PLAIN = ("scripted", "random")  # who acts in the task itself; a learnt policy a
 CARRIED = ("run.json", "evaluations.jsonl", "metrics.json", "costs.json")
 
 
-def rollouts(world: World, act: video.Act, seeds: range) -> list[dict[str, Any]]:
+def rollouts(world: World, act: Callable[[dict], dict], seeds: range) -> list[dict[str, Any]]:
     """One episode for every seed: observations (T + 1, …), actions (T, …), rewards, terminations, truncations (T,).
 
     Several agents are recorded as one: their observations and actions side by side, their mean reward.

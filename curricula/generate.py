@@ -86,7 +86,7 @@ def _likeness(stages: Sequence[Stage]) -> np.ndarray:
     tasks = np.array([s.task.partition("#")[0] for s in stages])
     alike = np.zeros((len(stages), len(stages)))
     for task in dict.fromkeys(tasks):
-        of = np.flatnonzero(tasks == task)
+        of = np.flatnonzero(tasks == task).tolist()
         names = sorted({name for i in of for name in stages[i].settings})
         each = [_alike([stages[i].settings.get(name) for i in of]) for name in names] or [np.ones((len(of),) * 2)]
         alike[np.ix_(of, of)] = np.mean(each, axis=0)
@@ -127,7 +127,19 @@ def _variants(id: str, settings: dict[str, list[Any]], chance: np.random.Generat
     for k, drawn in enumerate(chance.permutation(int(np.prod(sizes))), start=1):
         places = np.unravel_index(drawn, sizes) if sizes else ()
         chosen = {name: values[int(i)] for (name, values), i in zip(settings.items(), places, strict=True)}
-        yield Stage(task=f"{id}#{k}", steps=STEPS, settings={s: v for s, v in chosen.items() if v is not None})
+        yield Stage(task=f"{id}#{k}", steps=STEPS, settings=_nested({s: v for s, v in chosen.items() if v is not None}))
+
+
+def _nested(settings: dict[str, Any]) -> dict[str, Any]:
+    """'parameters.scale: 2' as 'parameters: {scale: 2}'."""
+    nested: dict[str, Any] = {}
+    for name, value in settings.items():
+        outer, _, inner = name.partition(".")
+        if inner:
+            nested.setdefault(outer, {})[inner] = value
+        else:
+            nested[outer] = value
+    return nested
 
 
 def _made(id: str) -> World:

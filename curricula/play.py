@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import select
 import shutil
@@ -218,6 +219,10 @@ def start(
     return Game(world, others, agent, seed, name)
 
 
+def _lent(body: Any, act: Any, obs: np.ndarray) -> np.ndarray:
+    return body.lend(obs, act)
+
+
 def _match(env: str, agent: str | None, seed: int, against: str) -> Game:
     from ..envs.views.partners import NAMED, Partners
     from . import video
@@ -231,11 +236,9 @@ def _match(env: str, agent: str | None, seed: int, against: str) -> Game:
     if against not in NAMED:
         run = read_run(against)
         body, act = video.load(run, video.stages(run)[-1], world.id)
+        foe = functools.partial(_lent, body, act)
 
-        def foe(obs):
-            return body.lend(obs, act)
-
-    table = Partners(world, dict.fromkeys(rivals, foe))
+    table = Partners(world, {rival: foe for rival in rivals})
     return Game(table, video.scripted(table), mine, seed, f"against {against}")
 
 

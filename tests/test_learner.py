@@ -219,7 +219,7 @@ def test_state_dicts_survive_json():
 def test_wrong_names_are_answered_with_the_near_ones():
     with pytest.raises(ValueError, match="did you mean ppo"):
         Learner("pppo")
-    with pytest.raises(ValueError, match="'reservoir' runs on sac, .* not on ppo"):
+    with pytest.raises(ValueError, match=r"'reservoir' runs on sac, .* not on ppo"):
         Learner("ppo", [METHODS["reservoir"]()])
     with pytest.raises(RuntimeError, match="start"):
         _ = Learner("ppo").model

@@ -81,7 +81,7 @@ def _opened(name: str, dtype: str, device: str, how: dict[str, Any], settings: d
     logging.disable_progress_bar()
     tokenizer = AutoTokenizer.from_pretrained(name, **how)
     kind = dtype if dtype == "auto" else getattr(torch, dtype)
-    model = AutoModelForCausalLM.from_pretrained(name, dtype=kind, use_safetensors=True, **how)
+    model: Any = AutoModelForCausalLM.from_pretrained(name, dtype=kind, use_safetensors=True, **how)
     chosen = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
     return Decoder(model.to(chosen), tokenizer, **settings)
 

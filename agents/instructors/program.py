@@ -197,8 +197,9 @@ class _Run:
                 yield from self._block(node.body if self._value(node.test, names) else node.orelse, names)
             elif isinstance(node, ast.While):
                 yield from self._turns(node, self._while(node.test, names))
-            elif isinstance(node, ast.For):
-                yield from self._turns(node, ({**names, node.target.id: v} for v in self._over(node.iter, names)))
+            elif isinstance(node, ast.For) and isinstance(node.target, ast.Name):
+                name = node.target.id
+                yield from self._turns(node, ({**names, name: v} for v in self._over(node.iter, names)))
             elif isinstance(node, (ast.Break, ast.Continue)):
                 raise _Leave(isinstance(node, ast.Continue))
 

@@ -33,7 +33,7 @@ class Recipe:
     layers: int = 3
     heads: int = 4
     inner: int = 256
-    steps: int = 1500
+    steps: int = 3600
     batch: int = 32
     rate: float = 3e-3
     warmup: int = 100
@@ -90,7 +90,7 @@ def _weights(pairs: Sequence[Pair]) -> np.ndarray:
 
 
 def _told(pair: Pair, draw: np.random.Generator) -> tuple[str, str]:
-    if pair.task in corpus.LONG and draw.random() < corpus.RENAMED:
+    if draw.random() < corpus.share_renamed(pair.task):
         return corpus.renamed(pair.prompt, pair.answer, draw)
     return pair.prompt, pair.answer
 

@@ -32,7 +32,7 @@ def points(world: World, players: Mapping[str, Player]) -> np.ndarray:
         for agent, reward in step.reward.items():
             total[agent] += np.where(live, reward, 0)
         obs, live = step.obs, live & ~step.done
-    mean = {g: sum(total[a] for a in members) / len(members) for g, members in world.groups.items()}
+    mean = {g: np.add.reduce([total[a] for a in members]) / len(members) for g, members in world.groups.items()}
     best = np.maximum.reduce([m for g, m in mean.items() if g != first])
     return np.where(mean[first] == best, 0.5, np.where(mean[first] > best, 1.0, 0.0))
 

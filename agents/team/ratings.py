@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+Numbers = Sequence[float] | np.ndarray
+
 SCALE = 400 / np.log(10)
 FIRST = 1.0  # a win and a loss of half this weight each are assumed before any game, so that all ratings are finite
 
@@ -15,18 +17,18 @@ def expected(rating: float | np.ndarray, other: float | np.ndarray) -> np.ndarra
     return 1 / (1 + np.exp((np.asarray(other, float) - rating) / SCALE))
 
 
-def rating(points: Sequence[float], games: Sequence[float], others: Sequence[float]) -> float:
+def rating(points: Numbers, games: Numbers, others: Numbers) -> float:
     """The rating under which a player was to be expected to make points in games against players of ratings others.
 
     It is the most likely one, found by halving, with FIRST games drawn against each of them beforehand.
     """
-    points, games, others = (np.asarray(x, float) for x in (points, games, others))
-    if not (len(points) == len(games) == len(others)) or (points > games).any() or (points < 0).any():
-        raise ValueError(f"points {points} of games {games} against {len(others)} players")
-    low, high = others.min() - 4000, others.max() + 4000
+    made, played, met = (np.asarray(x, float) for x in (points, games, others))
+    if not (len(made) == len(played) == len(met)) or (made > played).any() or (made < 0).any():
+        raise ValueError(f"points {made} of games {played} against {len(met)} players")
+    low, high = met.min() - 4000, met.max() + 4000
     for _ in range(60):
         middle = (low + high) / 2
-        short = ((points + FIRST / 2) - (games + FIRST) * expected(middle, others)).sum() > 0
+        short = ((made + FIRST / 2) - (played + FIRST) * expected(middle, met)).sum() > 0
         low, high = (middle, high) if short else (low, middle)
     return float(low + high) / 2
 

@@ -131,7 +131,7 @@ class TextWorldGame(gymnasium.Env):
 
     def __init__(self, path: str):
         try:
-            import textworld
+            import textworld  # type: ignore[import-not-found]
         except ImportError as error:
             raise ImportError('TextWorld games need `pip install "ludus[textworld]"`') from error
         wanted = textworld.EnvInfos(admissible_commands=True, won=True, lost=True, objective=True)

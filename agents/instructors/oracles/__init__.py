@@ -1,5 +1,7 @@
 """Who knows what to ask for next, task by task: planners that speak in instructions, and scripts that obey them."""
 
+from typing import Any
+
 from ....envs.core import World
 from .goal import GoalOracle
 from .oracle import Oracle
@@ -7,7 +9,7 @@ from .oracle import Oracle
 
 def oracle(world: World) -> Oracle:
     """The oracle of a world: of its kind, or one that says the goal."""
-    inner = world.unwrapped
+    inner: Any = world.unwrapped
     if "QuestHouse" in _kinds(inner):
         from .house import HouseOracle
 

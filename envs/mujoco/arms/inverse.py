@@ -36,7 +36,8 @@ def _sum(terms: Iterator[np.ndarray]) -> np.ndarray:
 def solve(matrix: np.ndarray, right: np.ndarray) -> np.ndarray:
     """(k, n): x of matrix (k, k, n) x = right (k, n), both used up.
 
-    Gauss's elimination without pivoting, which is safe for what is positive definite (Golub and Van Loan, Matrix Computations).
+    Gauss's elimination without pivoting, which is safe for what is positive definite
+    (Golub and Van Loan, Matrix Computations).
     """
     size = len(right)
     for i in range(size):
