@@ -3,8 +3,8 @@
     python benchmarks/teams.py [--task ludus/Crossing-v0] [--ways shared federated] [--seeds 5] [--tier full]
     python benchmarks/teams.py --task ludus/Crossing-v0 --ways shared --messages 2 [--mute]
 
-A row in results/teams.jsonl is one run: way, seed, messages, success and its curve over the steps, hash and costs. A row
-that is there is not made again. Then the means with 95 % intervals (bootstrap over seeds). Seeds: from 100.
+A row in results/teams.jsonl is one run: way, seed, messages, success and its curve over the steps, hash and costs. What
+has a row is not made again. Then the means with 95 % intervals (bootstrap over seeds). Seeds: from 100.
 """
 
 import argparse
