@@ -5,7 +5,7 @@ import pytest
 
 from ludus.curricula import cli, curriculum, generate
 from ludus.curricula.curriculum import Stage
-from ludus.envs import UnknownName
+from ludus.envs import UnknownName, registry
 
 
 @pytest.fixture(scope="module")
@@ -28,6 +28,14 @@ def test_the_seed_says_which_and_the_file_is_read_as_it_was_made(family, tmp_pat
     path.write_text(capsys.readouterr().out)
     assert curriculum.load(path) == one != generate.generate(family, 6, 4)
     assert len({s.task.partition("#")[0] for s in one.stages}) == 6
+
+
+def test_every_value_of_the_table_is_one_that_its_task_takes():
+    families, tasks = generate._table()
+    shared = [(registry.ids(f["tag"])[0], f["settings"]) for f in families.values()]
+    for task, settings in [*tasks.items(), *shared]:
+        for name, value in ((name, value) for name, values in settings.items() for value in values):
+            registry.make(task, 1, **generate._nested({name: value})).close()
 
 
 def test_variants_of_a_task_come_back_only_when_every_task_had_its_turn(made):
