@@ -66,7 +66,7 @@ class Duel(World):
 
     def _observe(self):
         row = np.stack([self.asked, self.steps / 10, self.asked], axis=1).astype(np.float32)
-        return {a: row[:, : s.shape[0]].copy() for a, s in self.observation_spaces.items()}
+        return {a: row[:, : s.shape[0]].copy() for a, s in self.observation_spaces.items()}  # type: ignore[index]
 
     def _info(self):
         return {"success": self.score > 0}

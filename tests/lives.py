@@ -24,7 +24,8 @@ def make(name: str, num_envs: int = 1, **settings) -> World:
     """num_envs copies of a registered id, or of a toy; episodes of LONGEST steps at most, unless asked for."""
     if name in TOYS:
         return envs.make("toys:make", num_envs, variant=name, **settings)
-    return envs.make(name, num_envs, **{"max_episode_steps": min(length(name), LONGEST)} | settings)
+    settings.setdefault("max_episode_steps", min(length(name), LONGEST))
+    return envs.make(name, num_envs, **settings)
 
 
 @functools.cache

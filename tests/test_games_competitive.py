@@ -1,5 +1,7 @@
 """Games with two sides: rules and rewards as Unity has them, scripts that beat chance, one life on the wire."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from lives import assert_same, live
@@ -13,8 +15,12 @@ GAMES = ("ludus/Tennis-v0", "ludus/SoccerTwos-v0", "ludus/StrikersVsGoalie-v0")
 LONG = {"ludus/Tennis-v0": 300, "ludus/SoccerTwos-v0": 700, "ludus/StrikersVsGoalie-v0": 500}
 
 
-def start(name, copies=1, **settings):
-    world = envs.make(name, copies, **settings)
+def make(name, copies=1, **settings) -> Any:
+    return envs.make(name, copies, **settings)
+
+
+def start(name, copies=1, **settings) -> Any:
+    world = make(name, copies, **settings)
     world.reset(np.arange(copies), range(copies))
     return world
 
@@ -172,8 +178,8 @@ def test_rays_tell_own_from_other_and_how_far_they_are():
 
 @pytest.mark.parametrize("name", [*GAMES, "ludus/StrikersVsGoalieGoal-v0"])
 def test_through_the_wire_a_game_of_two_sides_lives_the_same_life(name):
-    near = envs.make(name, 2, max_episode_steps=8)
-    far = envs.make(name, 2, max_episode_steps=8, wire=True, timeout=60)
+    near = make(name, 2, max_episode_steps=8)
+    far = make(name, 2, max_episode_steps=8, wire=True, timeout=60)
     try:
         assert (far.agents, far.groups, far.observation_spaces) == (near.agents, near.groups, near.observation_spaces)
         one, other = (live(world, [4, 5], 18) for world in (near, far))

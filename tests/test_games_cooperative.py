@@ -273,7 +273,7 @@ def test_through_the_wire_who_leaves_early_who_is_paid_and_who_begins_again_are_
                     "obs": obs, "info": info, "last": {"truncated": result.truncated, "done": result.done},
                 })])  # fmt: skip
             assert_same(moments[1:], moments[:1])
-            some = sum(flags.astype(int) for flags in result.terminated.values())
+            some = np.sum([flags.astype(int) for flags in result.terminated.values()], axis=0)
             left += int(((some > 0) & (some < 3)).any())
             ends += int(result.done.any() and not result.done.all())
         assert left > 10 and ends > 2
@@ -289,7 +289,7 @@ def test_without_our_channel_a_player_tells_groups_ends_and_new_agents_as_unity_
     from mlagents_envs.communicator_objects import unity_rl_input_pb2
 
     player = Player(DungeonEscape(2), seed=1)
-    heard: Any = unity_rl_input_pb2.UnityRLInputProto(command=1)
+    heard: Any = unity_rl_input_pb2.UnityRLInputProto(command=1)  # type: ignore[call-arg]
     infos = told(player.answer(heard))
     assert [(i.id, i.group_id, i.done) for i in infos] == [(k + 1, 1 + k // 3, False) for k in range(6)]
     dead = set()

@@ -2,6 +2,7 @@
 
 import json
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -108,7 +109,8 @@ def test_the_newest_self_is_drawn_as_often_as_asked_and_the_others_evenly():
 
 
 def test_a_league_is_refused_numbers_that_make_no_sense():
-    for wrong in ({"every": 0}, {"swap": 0}, {"size": 1}, {"latest": 1.5}):
+    cases: list[dict[str, Any]] = [{"every": 0}, {"swap": 0}, {"size": 1}, {"latest": 1.5}]
+    for wrong in cases:
         with pytest.raises(ValueError, match="league"):
             League(**wrong)
 
@@ -151,6 +153,7 @@ def test_going_on_from_a_saved_state_is_exact():
     again.learn(896)
     assert all(np.array_equal(again.weights()[k], v) for k, v in learner.weights().items())
     other = again.methods[0]
+    assert isinstance(other, League)
     assert other.steps == league.steps and other.playing == league.playing and len(league.selves) > 2
     assert all(np.array_equal(a[k], b[k]) for a, b in zip(other.selves, league.selves, strict=True) for k in a)
 
@@ -165,7 +168,7 @@ def test_in_a_body_past_selves_see_what_the_learner_would_in_their_place():
     learner = Learner("ppo", [league], device="cpu", settings=PPO)
     learner.start("duel:make", env)
     rows = []
-    league._act = lambda obs: rows.append(obs) or np.zeros((6, 2))
+    league._act = lambda obs: rows.append(obs) or np.zeros((6, 2))  # type: ignore[method-assign]
     league._sit()
     mine = env.reset()
     env.step(np.zeros((6, 2)))

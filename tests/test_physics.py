@@ -2,6 +2,7 @@
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import gymnasium
 import mujoco
@@ -21,7 +22,7 @@ from ludus.envs.views.sb3 import Sb3View
 sys.path.insert(0, str(Path(__file__).parent.parent / "benchmarks"))
 from hostile_actions import suffer  # type: ignore[import-not-found]
 
-ALL = {
+ALL: dict[str, Any] = {
     "vary_mass": 0.5,
     "vary_friction": 0.5,
     "vary_gain": 0.3,
@@ -29,6 +30,7 @@ ALL = {
     "latency": 3,
     "noise": 0.01,
 }
+QUIET: dict[str, Any] = {**ALL, "noise": 0.0}
 SHARED = (*ALL, "obs", "size")
 every_robot = pytest.mark.parametrize("name", envs.ids("mujoco"))
 
@@ -123,7 +125,7 @@ def test_factors_are_log_uniform_within_their_bounds_and_new_in_every_episode():
 
 
 def test_starts_are_those_of_the_world_that_does_not_vary():
-    plain, varied = (start("Lift-v0", 4, **s) for s in ({}, ALL | {"noise": 0.0}))
+    plain, varied = (start("Lift-v0", 4, **s) for s in ({}, QUIET))
     assert_same([plain._observe()], [varied._observe()])
     assert any((a["arm"] != b["arm"]).any() for a, b in zip(steps(plain, 9), steps(varied, 9), strict=True))
 
@@ -231,7 +233,7 @@ def test_pictures_are_the_same_whatever_the_batch_and_after_a_restore():
 
 
 def test_pictures_show_the_world_that_the_numbers_tell_of_and_take_no_noise():
-    seen, numbers = start("Lift-v0", 2, obs="rgb", size=48, **ALL | {"noise": 0.0}), start("Lift-v0", 2)
+    seen, numbers = start("Lift-v0", 2, obs="rgb", size=48, **QUIET), start("Lift-v0", 2)
     eyes = Eyes(numbers.sims, numbers.agents, "front", 48)
     pictures = eyes.look(np.arange(2))["arm"]
     assert seen.physics is not None and np.array_equal(seen._last["arm"], pictures)

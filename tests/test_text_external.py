@@ -31,13 +31,19 @@ class Corridor(gymnasium.Env):
         return f"You stand at mark {self.at}."
 
 
-gymnasium.register("Corridor-v0", Corridor, disable_env_checker=True)
+gymnasium.register("Corridor-v0", Corridor, disable_env_checker=True)  # type: ignore[arg-type]
 
 
 def corridor(n=3, **settings) -> External:
-    world = envs.make(MAKE, n, env="Corridor-v0", **({"commands": COMMANDS} | settings))
+    settings.setdefault("commands", COMMANDS)
+    world = envs.make(MAKE, n, env="Corridor-v0", **settings)
     assert isinstance(world, External)
     return world
+
+
+def say(world, *words):
+    """One step of every copy, a word for each."""
+    return world.step({"player": list(words)})
 
 
 def test_a_batch_is_played_by_number_and_says_when_it_succeeds():
@@ -56,7 +62,7 @@ def test_it_is_played_in_words_and_pages_are_theirs():
     world = corridor(2, text=True)
     obs, _ = world.reset(np.arange(2), [1, 1])
     assert obs["player"][0] == obs["player"][1] == world.describe(0, "player")
-    obs = world.step({"player": ["right", "sing"]}).obs
+    obs = say(world, "right", "sing").obs
     assert obs["player"][0] != obs["player"][1]
 
 
@@ -72,11 +78,11 @@ def test_a_partial_reset_and_the_time_limit_are_ours():
     world = corridor(2, text=True)
     world.max_episode_steps = 2
     world.reset(np.arange(2), [1, 1])
-    world.step({"player": ["left", "left"]})
+    say(world, "left", "left")
     kept = world.pages[1]
     world.reset(np.array([0]), [1])
     assert world.pages[1] == kept
-    assert world.step({"player": ["wait", "wait"]}).truncated.tolist() == [False, True]
+    assert say(world, "wait", "wait").truncated.tolist() == [False, True]
 
 
 def test_it_goes_through_the_views():
@@ -101,7 +107,7 @@ def test_what_cannot_be_played_is_refused_plainly():
     world = corridor(2, text=True)
     world.reset(np.arange(2))
     with pytest.raises(ValueError, match="'player' must be 2"):
-        world.step({"player": ["left"]})
+        say(world, "left")
 
 
 def test_a_game_of_textworld_is_played_or_its_extra_is_named(tmp_path):
@@ -119,5 +125,5 @@ def test_a_game_of_textworld_is_played_or_its_extra_is_named(tmp_path):
     world = envs.make(MAKE, env=path, text=True)
     world.reset(np.arange(1))
     for command in game.metadata["walkthrough"]:
-        result = world.step({"player": [command]})
+        result = say(world, command)
     assert result.info["success"].all()

@@ -21,7 +21,8 @@ SCORES = {"ludus/Basic-v0": (0.93, 0.93), "ludus/Ball3D-v0": (100.0, 100.0), "lu
 
 
 def wired(name, copies=3, **settings: Any) -> Any:
-    return envs.make(name, copies, wire=True, **{"timeout": 20} | settings)
+    settings.setdefault("timeout", 20)
+    return envs.make(name, copies, wire=True, **settings)
 
 
 def episode(world, policy=None):
@@ -60,7 +61,7 @@ def test_always_right_earns_what_unity_documents_in_basic():
     [("Basic", {}), ("Ball3D", {}), ("GridWorld", {}), ("GridWorld", {"obs": "camera"}), ("BasicGoal", {})],
 )
 def test_through_the_wire_a_game_lives_the_same_life(name, settings):
-    limit = {"max_episode_steps": 14}
+    limit: dict[str, Any] = {"max_episode_steps": 14}
     near = envs.make(f"ludus/{name}-v0", 3, **settings, **limit)
     far = wired(f"ludus/{name}-v0", **settings, **limit)
     try:

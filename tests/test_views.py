@@ -267,7 +267,9 @@ def test_every_view_hands_out_the_masks_of_the_moment():
     world = make("Choices", 3)
     vector, rows = VectorView(make("Choices", 3)), Sb3View(make("Choices", 3))
     single, parallel = GymView(make("Choices")), ParallelView(make("Choices"))
-    rows.seed(5), rows.reset(), world.reset(np.arange(3), SEEDS)
+    rows.seed(5)
+    rows.reset()
+    world.reset(np.arange(3), SEEDS)
     infos = vector.reset(seed=SEEDS)[1], single.reset(seed=5)[1], parallel.reset(seed=5)[1]
     narrow = False
     for _ in range(12):
