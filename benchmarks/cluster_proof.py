@@ -85,9 +85,11 @@ def main() -> int:
         villain = threading.Thread(target=harm, args=(nodes, spare, given.kills, rng, told, over))
         villain.start()
         started = time.monotonic()
-        failed |= cluster.perform(harmed, 0, lambda _: None, address=nodes.address)
+        failed |= cluster.perform(harmed, 0, lambda _: None, address=str(nodes.address))
         seconds = time.monotonic() - started
-        over.set(), villain.join(), nodes.shutdown()
+        over.set()
+        villain.join()
+        nodes.shutdown()
         same = not failed and all(
             (a.folder / name).read_bytes() == (b.folder / name).read_bytes()
             for a, b in zip(plain, harmed, strict=True)

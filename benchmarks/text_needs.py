@@ -59,7 +59,9 @@ NEEDS = {"ludus/Detective-v0: talk": detective, "ludus/Assistant-v0: memory": as
 def measure(need: str, seeds: int, episodes: int) -> dict[str, Any]:
     """Both shares of every seed, and their mean difference with its interval."""
     sides = {side: NEEDS[need](side) for side in (True, False)}
-    scores = {side: [shares(*both, seed, episodes) for seed in range(seeds)] for side, both in sides.items()}
+    scores = {
+        side: [shares(*both, seed=seed, episodes=episodes) for seed in range(seeds)] for side, both in sides.items()
+    }
     gap = interval(np.subtract(scores[True], scores[False]))
     return {
         "with": round(float(np.mean(scores[True])), 4),

@@ -20,7 +20,7 @@ HYBRID = spaces.Dict({"drive": spaces.Box(-2, 2, (1,), np.float32), "shoot": spa
 class Showing(Wrapper):
     """Walkers that observe something else: what `see` makes of their row."""
 
-    def __init__(self, world, space, see):
+    def __init__(self, world, space: spaces.Space, see):
         super().__init__(world)
         self.observation_spaces, self._see = dict.fromkeys(world.agents, space), see
 

@@ -40,7 +40,8 @@ def test_a_worker_that_dies_costs_a_restart_and_no_number(tmp_path):
     try:
         assert not cluster.perform(rayed, 1, told.append, done.append)
     finally:
-        over.set(), villain.join()
+        over.set()
+        villain.join()
     assert killed and restarts(rayed) == 1 and done == rayed and told[-1].label == "replay@ppo"
     for name in ("evaluations.jsonl", "metrics.json"):
         assert (plain[0].folder / name).read_bytes() == (rayed[0].folder / name).read_bytes()

@@ -1,6 +1,7 @@
 """What is exported, the libraries of others read back: rollouts, cards, weights."""
 
 import json
+from typing import Any
 
 import gymnasium
 import numpy as np
@@ -28,7 +29,8 @@ def test_a_dataset_gives_back_the_lives_that_the_task_gives(task, tmp_path, monk
         seen, rewards, info = [obs], [], {}
         for action in life.actions:
             obs, reward, *_, info = env.step(action)
-            seen.append(obs), rewards.append(reward)
+            seen.append(obs)
+            rewards.append(reward)
         np.testing.assert_array_equal(life.observations, seen)
         np.testing.assert_array_equal(life.rewards, rewards)
         assert life.infos["is_success"][-1] == info["is_success"]
@@ -46,8 +48,8 @@ def test_a_run_becomes_a_folder_with_a_card_weights_and_its_record(tmp_path):
 
     run, out = go(tmp_path / "run"), tmp_path / "hub"
     assert cli.invoke(["export", str(run), "--out", str(out)]) == 0
-    card = ModelCard.load(out / "README.md")
-    assert card.data.library_name == "ludus" and "reinforcement-learning" in card.data.tags
+    card: Any = ModelCard.load(out / "README.md").data
+    assert card.library_name == "ludus" and "reinforcement-learning" in card.tags
     weights = load_file(out / "policy.safetensors")
     last = load_file(run / "policies" / "stage-1.safetensors")
     assert weights.keys() == last.keys() and all(np.array_equal(weights[k], last[k]) for k in last)

@@ -278,21 +278,22 @@ class Server:
     """Answers requests with the next of its replies: (status, body, seconds to wait)."""
 
     def __init__(self, *replies):
-        replies, self.bodies = list(replies), []
+        replies, bodies = list(replies), []
+        self.bodies = bodies
 
         class Handler(http.server.BaseHTTPRequestHandler):
-            def do_POST(handler):
-                self.bodies.append(json.loads(handler.rfile.read(int(handler.headers["Content-Length"]))))
+            def do_POST(self):
+                bodies.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
                 status, body, wait = replies.pop(0) if len(replies) > 1 else replies[0]
                 time.sleep(wait)
                 try:
-                    handler.send_response(status)
-                    handler.end_headers()
-                    handler.wfile.write(body)
+                    self.send_response(status)
+                    self.end_headers()
+                    self.wfile.write(body)
                 except OSError:
                     pass
 
-            def log_message(handler, *args):
+            def log_message(self, *args):
                 pass
 
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)

@@ -14,8 +14,8 @@ from ludus.agents.methods import METHODS
 from ludus.agents.methods.agem import projected
 from ludus.agents.methods.behaviour import acting, fresh
 from ludus.agents.methods.clear import Clear, vtrace
-from ludus.agents.methods.clonex import best
-from ludus.agents.methods.distill import cross_entropy
+from ludus.agents.methods.clonex import ClonEx, best
+from ludus.agents.methods.distill import Distill, cross_entropy
 from ludus.agents.methods.ewc import Ewc, fisher
 from ludus.agents.methods.l2 import L2
 from ludus.agents.methods.mas import Mas
@@ -27,7 +27,7 @@ from ludus.agents.methods.shrink_perturb import ShrinkPerturb
 from ludus.agents.methods.si import Si
 from ludus.agents.outputs import Choices, Gaussian
 
-LINEAR = {"policy_kwargs": {"net_arch": [], "log_std_init": -0.5}}
+LINEAR: dict[str, Any] = {"policy_kwargs": {"net_arch": [], "log_std_init": -0.5}}
 ROWS = torch.as_tensor(told(np.random.default_rng(3).uniform(-1, 1, (40, 2)).astype(np.float32), 0))
 
 
@@ -70,7 +70,7 @@ def test_the_fisher_of_a_linear_gaussian_policy_is_its_closed_form():
 
 def test_the_fisher_of_a_choice_is_its_closed_form():
     """logits = W s + b, π = softmax: the information of W_ak is E[π_a (1 − π_a) s_k²]."""
-    learner = begun("dqn", **{"policy_kwargs": {"net_arch": []}})
+    learner = begun("dqn", policy_kwargs={"net_arch": []})
     name, q = next((k, p) for k, p in acting(learner).items() if k.endswith("weight"))
     bias = next(p for k, p in acting(learner).items() if k.endswith("bias"))
     p = torch.softmax((ROWS @ q.T + bias) / 0.1, dim=1).detach()
@@ -84,7 +84,7 @@ def test_the_fisher_of_a_deep_policy_is_the_mean_squared_score_of_drawn_actions(
     row, generator = ROWS[:1], torch.Generator().manual_seed(0)
     name = "actor.mu.bias"
     parameter = acting(learner)[name]
-    said = learner.distribution(row.repeat(4000, 1))
+    said: Any = learner.distribution(row.repeat(4000, 1))
     drawn = said.sample(generator)
     z = (drawn - said.mean) / said.log_std.exp()
     by_hand = ((z / said.log_std.exp()) ** 2).mean(dim=0)  # d log π/dμ_j = z/σ, and dμ_j/db_j = 1
@@ -211,7 +211,7 @@ def test_the_cloning_part_of_clear_is_divergence_and_squared_values():
 
 
 def test_the_distillation_loss_is_cross_entropy_and_divergence_in_their_shares():
-    distill = METHODS["distill"](alpha=0.3, batch=40)
+    distill = Distill(alpha=0.3, batch=40)
     learner = begun("dqn", distill)
     then = torch.log_softmax(torch.randn(40, 2, generator=torch.Generator().manual_seed(0)), dim=1)
     distill.memory.tasks = [{"obs": ROWS, "logits": then}]
@@ -237,7 +237,7 @@ def test_cross_entropy_of_a_gaussian_and_of_several_choices():
 
 def test_clonex_explores_with_the_old_actor_that_earned_most():
     assert best(np.array([[1.0, 0.0, 3.0, 5.0], [1.0, 2.0, 3.0, 5.0]]), np.array([0, 1, 0, 1])) == 1
-    clonex = METHODS["clonex"](size=64, weight=0.0)
+    clonex = ClonEx(size=64, weight=0.0)
     learner = learn(born("sac", clonex, learning_starts=1280), "left", "right", steps=2880)
     learner.start("right", Bandit("right"))
     learner.learn(1280)  # the warm-up alone: 40 steps of 32 rows, half of them trials

@@ -8,6 +8,7 @@ import pytest
 from bandits import Bandit, born, learn, score
 
 from ludus.agents.methods import METHODS
+from ludus.agents.methods.l2 import L2
 from ludus.agents.state import State
 
 # methods that hold both tasks under PPO -> their settings (of the first in a list)
@@ -68,13 +69,13 @@ def test_a_method_keeps_what_fine_tuning_forgets_and_learns_the_new(name):
 
 def test_l2_alone_keeps_the_old_at_the_price_of_the_new():
     """All weights matter alike to it: what holds one task leaves no room for the other, as Kirkpatrick et al. found."""
-    learner = learn(born("ppo", METHODS["l2"](weight=10.0)), "left", "right")
+    learner = learn(born("ppo", L2(weight=10.0)), "left", "right")
     assert score(learner, "left") > finetuned("ppo")[0] + 0.6
 
 
 @pytest.mark.parametrize("name", OFF)
 def test_a_method_of_no_strength_is_fine_tuning_bit_for_bit(name):
-    algorithm = "sac" if METHODS[name].algorithms and "sac" in METHODS[name].algorithms else "ppo"
+    algorithm = "sac" if "sac" in (METHODS[name].algorithms or ()) else "ppo"
     bare, off = (learn(born(algorithm, *m), "left", "right", steps=512) for m in ((), (METHODS[name](**OFF[name]),)))
     assert all(np.array_equal(v, off.weights()[k]) for k, v in bare.weights().items())
 

@@ -2,6 +2,7 @@
 
 import itertools
 import time
+from typing import Any
 
 import pytest
 
@@ -161,6 +162,7 @@ def test_words_do_not_grow_without_bound():
 
 
 def test_anything_but_a_text_is_refused():
-    for thing in (None, 1, b"do('x')", ["do"]):
+    things: tuple[Any, ...] = (None, 1, b"do('x')", ["do"])
+    for thing in things:
         with pytest.raises(ProgramError, match="text"):
             program.read(thing)

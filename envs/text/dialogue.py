@@ -42,10 +42,10 @@ class Dialogue(TextWorld):
         skills = [_question(name, {slot: slots[slot]} if slot else {}, lexicon) for name, slot in QUESTIONS.items()]
         self.asked = [goal for s in skills for goal in s.instructions()]
         answers = np.stack([self._answer(goal.skill.name, dict(goal.arguments)) for goal in self.asked], axis=1)
-        may = answers.any(axis=2).any(axis=0)  # questions that some story answers
+        may = np.asarray(answers.any(axis=(0, 2)))  # questions that some story answers
         self.asked = [goal for goal, told in zip(self.asked, may, strict=True) if told]
         self.answers = answers[:, may]  # (stories, goals, nouns) bool
-        self.fitting = layout.Choices(self.answers.any(axis=2).T)
+        self.fitting = layout.Choices(np.asarray(self.answers.any(axis=2)).T)
         verbs = {"mention": {"word": self.nouns}, "withdraw": {"word": self.nouns}, "finish": {}}
         agents = [data["alone"]] if alone else data["agents"]
         super().__init__(num_envs, agents, lexicon, verbs, self.nouns, skills, self.asked, **settings)
@@ -53,14 +53,14 @@ class Dialogue(TextWorld):
     def _answer(self, question: str, about: Mapping[str, str]) -> np.ndarray:
         """(stories, nouns) bool: what answers a question, from the state; nothing where the story does not tell."""
         house, told = self.stories.house, self.stories
-        handled = told.handled.any(axis=1)
+        handled = np.asarray(told.handled.any(axis=1))
         spots, places = np.arange(len(self.nouns)), np.zeros((len(told), len(self.nouns)), bool)
         if question == "which_room":
             k = house.agents.index(about["person"])
-            return (house.room[:, k, None] == spots) & (told.events[:, :, 0] == k).any(axis=1)[:, None]
+            return (house.room[:, k, None] == spots) & (told.events[:, :, 0] == k).any(axis=1, keepdims=True)
         if question == "summarise":
             at = (house.at[:, :, None] == spots) & handled[:, :, None]
-            made = told.changed.any(axis=1)
+            made = np.asarray(told.changed.any(axis=1))
             return (
                 at.any(axis=1)
                 | _among(places, self.nouns, house.things, handled)

@@ -110,10 +110,10 @@ class CooperativePushBlock(Game):
             )
             self.there = self.there & (self.block[..., 1] + EDGE < GOAL)
         worth = np.where(self.wanted, WORTH, WRONG)
-        paid = sum(((before & ~self.there) * worth).T)
+        paid = np.asarray(sum(((before & ~self.there) * worth).T))
         self.score = self.score + paid
         gone = before & ~self.there
-        over = gone.any(axis=1) if self.asked else ~self.there.any(axis=1)
+        over = np.asarray(gone.any(axis=1) if self.asked else ~self.there.any(axis=1))
         none = np.zeros(self.num_envs)
         return Played(
             dict.fromkeys(self.agents, none), dict.fromkeys(self.agents, over), {TEAM: paid - STEP_COST * PERIOD}

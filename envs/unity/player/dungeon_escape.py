@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from ...instructions import Skill
@@ -29,21 +31,29 @@ PILLARS = Discs(centre=COLUMNS[None], radius=PILLAR, tag=np.array([0, 0, 0, 0]))
 MOUTH = Discs(centre=PORTAL[None, None], radius=CAVE, tag=np.array([5]))
 
 
-def _stage(world):
+def _stage(world: Any) -> np.ndarray:
     """(n,) in [0, 1]: nothing yet, the dragon slain, the key taken, the door open with both before it."""
     game = world.unwrapped
     held = game.holder.any(axis=1)
     return np.where(game.won, 1.0, 0.3 * ~game.dragon_lives + 0.3 * held)
 
 
-def _slain(world):
+def _slain(world: Any) -> np.ndarray:
     return ~world.unwrapped.dragon_lives
+
+
+def _held(world: Any) -> np.ndarray:
+    return world.unwrapped.holder.any(axis=1)
+
+
+def _won(world: Any) -> np.ndarray:
+    return world.unwrapped.won
 
 
 escape = Skill(
     "escape",
     ("unlock the door and get out together", "escape from the dungeon with whoever is left"),
-    achieved=lambda world, arguments: world.unwrapped.won,
+    achieved=lambda world, arguments: _won(world),
     progress=lambda world, arguments: _stage(world),
     held_out=("get everybody who still lives out through the door",),
     chinese=("打开门一起逃出去", "和活着的同伴一起逃出地牢"),
@@ -59,8 +69,8 @@ slay = Skill(
 take = Skill(
     "take",
     ("pick up the key", "take the key that the dragon dropped"),
-    achieved=lambda world, arguments: world.unwrapped.holder.any(axis=1),
-    progress=lambda world, arguments: 0.5 * _slain(world) + 0.5 * world.unwrapped.holder.any(axis=1),
+    achieved=lambda world, arguments: _held(world),
+    progress=lambda world, arguments: 0.5 * _slain(world) + 0.5 * _held(world),
     held_out=("fetch the key",),
     chinese=("捡起钥匙", "拿走龙掉下的钥匙"),
 )
@@ -231,7 +241,7 @@ class DungeonEscape(Game):
     def _may_wait(self, target) -> np.ndarray:
         """(n, 3) bool: who holds the key a little off the door, as long as the other is not there."""
         at_door = _length(self.place - DOOR) < NEAR - 0.4
-        together = (at_door | ~self.alive).all(axis=1)[:, None]
+        together = (at_door | ~self.alive).all(axis=1, keepdims=True)
         close = _length(self.place + COAST * self.velocity - DOOR) < 2.4
         return self.holder & close & ~together
 
@@ -301,4 +311,4 @@ def _around(place: np.ndarray, error: np.ndarray) -> np.ndarray:
     """(n, 3, 2) a step aside for who has a pillar on the way within the next two metres."""
     far = np.maximum(_length(error), 1e-9)[..., None]
     point = place + error / far * np.minimum(far, 2.0)
-    return 3 * sum(away(point, pillar, PILLAR + RADIUS + 0.4) for pillar in COLUMNS)
+    return 3 * np.asarray(sum(away(point, pillar, PILLAR + RADIUS + 0.4) for pillar in COLUMNS))

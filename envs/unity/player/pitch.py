@@ -145,7 +145,7 @@ class Pitch(Game):
         everywhere = np.arange(self.num_envs)
         for i in range(len(self.looks)):
             setattr(self, f"look_{i}", push(getattr(self, f"look_{i}"), self._cast(i, everywhere)))
-        over = self.winner != NOBODY
+        over: np.ndarray = self.winner != NOBODY
         own = {a: TOUCH * self.touch * touches[:, k] + self.existence(k) for k, a in enumerate(self.agents)}
         return Played(own, dict.fromkeys(self.agents, over), self.share(1 - time / LIMIT))
 
