@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any, cast
+
 import numpy as np
 from gymnasium import spaces
 
@@ -12,8 +14,8 @@ from ludus.envs.streams import Streams
 say = Skill(
     "say",
     ("act the sign",),
-    achieved=lambda world, arguments: world.unwrapped.right,
-    progress=lambda world, arguments: world.unwrapped.right.astype(float),
+    achieved=lambda world, arguments: cast(Any, world.unwrapped).right,
+    progress=lambda world, arguments: cast(Any, world.unwrapped).right.astype(float),
 )
 
 

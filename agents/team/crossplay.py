@@ -25,8 +25,9 @@ def crossplay(world: World, players: Sequence[Act], partners: Sequence[Act] | No
 
 
 def _own(world: World) -> set[str]:
-    if len(world.agents) < 2:
-        raise ValueError(f"{world.id}: {world.agents[0]} is alone; cross-play needs two agents")
+    agents = list(world.agents)
+    if len(agents) < 2:
+        raise ValueError(f"{world.id}: {agents[0]} is alone; cross-play needs two agents")
     groups = by_group(world)
     if len(set(groups)) == 1:
         return {world.agents[0]}

@@ -43,18 +43,19 @@ class Table:
 
     def _serve(self) -> None:
         """Give every seat what it asked for: a start (None), or what its actions led to."""
-        asked = [seat.asked for seat in self.seats]
+        asked: list[Any] = [seat.asked for seat in self.seats]
         if all(a is None for a in asked):
-            obs = self.env.reset()
+            first: Any = self.env.reset()
             for seat in self.seats:
-                seat.given = obs[seat.rows]
+                seat.given = first[seat.rows]
             return
         if any(a is None for a in asked):
             raise RuntimeError("some learners start while others step: give all the same settings")
         actions = np.empty((self.env.num_envs, *asked[0].shape[1:]), asked[0].dtype)
         for seat in self.seats:
             actions[seat.rows] = seat.asked
-        obs, reward, done, infos = self.env.step(actions)
+        stepped: Any = self.env.step(actions)
+        obs, reward, done, infos = stepped
         for seat in self.seats:
             seat.given = obs[seat.rows], reward[seat.rows], done[seat.rows], [infos[i] for i in seat.rows]
 

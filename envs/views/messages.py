@@ -21,8 +21,9 @@ class Messages(Wrapper):
 
     def __init__(self, world: World, width: int, mute: bool = False):
         super().__init__(world)
-        if len(world.agents) < 2:
-            raise ValueError(f"{world.id}: messages need two agents; {world.agents[0]!r} is alone")
+        agents = list(world.agents)
+        if len(agents) < 2:
+            raise ValueError(f"{world.id}: messages need two agents; {agents[0]!r} is alone")
         if not isinstance(width, int) or width < 1:
             raise ValueError(f"{world.id}: messages must be a whole number from 1, not {width!r}")
         self._width, self._mute = width, mute
@@ -30,11 +31,11 @@ class Messages(Wrapper):
         self.action_spaces = {a: _speaking(world, a, width) for a in world.agents}
         heard = width * (len(world.agents) - 1)
         self.observation_spaces = {a: _hearing(world, a, heard) for a in world.agents}
-        if hasattr(world, "cuts"):  # a hybrid Box's thresholds: a message has none
-            self.cuts = {a: (*cuts, *[0] * width) for a, cuts in world.cuts.items()}
-        agents, n = len(world.agents), world.num_envs
-        self._said = np.zeros((agents, n, width), np.float32)
-        self._alive, self._shown = np.ones((agents, n), bool), np.ones((agents, n), bool)  # after, and before the step
+        if cut := getattr(world, "cuts", None):  # a hybrid Box's thresholds: a message has none
+            self.cuts = {a: (*cuts, *[0] * width) for a, cuts in cut.items()}
+        pairs = len(agents), world.num_envs
+        self._said = np.zeros((*pairs, width), np.float32)
+        self._alive, self._shown = np.ones(pairs, bool), np.ones(pairs, bool)  # after, and before the step
 
     def reset(self, ids, seeds=None):
         obs, info = self.world.reset(ids, seeds)
@@ -102,7 +103,7 @@ def _speaking(world: World, agent: str, width: int) -> spaces.Space:
     if isinstance(space, spaces.Box) and len(space.shape) == 1:
         low, high = np.append(space.low, [-1.0] * width), np.append(space.high, [1.0] * width)
         return spaces.Box(low.astype(space.dtype), high.astype(space.dtype), dtype=space.dtype.type)
-    if isinstance(space, (spaces.Discrete, spaces.MultiDiscrete)) and len(space.shape) < 2:
+    if isinstance(space, (spaces.Discrete, spaces.MultiDiscrete)) and len(space.shape or ()) < 2:
         if width < 2:
             raise ValueError(f"{world.id}: of one word {agent} cannot choose; messages must be 2 or more")
         count = space.n if isinstance(space, spaces.Discrete) else space.nvec
