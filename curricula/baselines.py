@@ -6,6 +6,7 @@ from importlib import resources
 from typing import Any
 
 import pydantic
+from gymnasium import spaces
 
 from ..agents.interface import widths
 from ..envs import registry
@@ -51,6 +52,7 @@ def of(task: str) -> Curriculum:
     stage = Stage(task=task, steps=one.steps, settings=one.settings, partners=one.partners)
     world = team.make(task, 1, one.partners, **one.settings)
     observation, action = widths(world)
+    usual = "ppo" if all(isinstance(s, spaces.Box) for s in world.action_spaces.values()) else "maskable-ppo"
     world.close()
     return Curriculum(
         name=task.rpartition("/")[2],
@@ -60,6 +62,6 @@ def of(task: str) -> Curriculum:
         words=one.words,
         evaluation=EVALUATION,
         stages=(stage,),
-        algorithms=shared | {"ppo": ppo},
+        algorithms={usual: shared[usual]} | shared | {"ppo": ppo},
         tiers=TIERS,
     )

@@ -51,7 +51,7 @@ def jobs(
     how: tier, input, instructor, device, allow_code. Raises ValueError before anything starts.
     """
     allow_code = how.pop("allow_code", False)
-    wanted = [parse(label) for label in labels]
+    wanted = [parse(label, curriculum.usual) for label in labels]
     if references:
         wanted += [parse(f"{regime}@{algorithm}") for algorithm, _, _ in wanted for regime in REFERENCES]
     found = []

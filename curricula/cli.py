@@ -115,7 +115,9 @@ def curricula(
 
 def run(
     curriculum: Annotated[str, CURRICULUM],
-    algorithm: Annotated[str, Option(help="one of docs/algorithms.md: ppo, sac, maskable-ppo, dqn, …")] = "ppo",
+    algorithm: Annotated[
+        str | None, Option(help="ppo, sac, maskable-ppo, dqn, …  [default: the curriculum's first]")
+    ] = None,
     method: Annotated[list[str] | None, Option(help="replay, reservoir, joint, scratch … ; may be repeated")] = None,
     team: Annotated[str, Option(help="shared, independent, groups, federated, mutual or central")] = "shared",
     input: Input = "instructed",
@@ -134,14 +136,17 @@ def run(
 ) -> None:
     """Learn a curriculum stage by stage, trying every task on the way; a report at the end."""
     from . import plan, progress, runner
+    from .curriculum import load
 
-    algorithm, methods, regime = plan.parse("+".join([*(method or ["finetune"]), *plan.ways(team)]), algorithm)
+    made = load(curriculum, allow_code)
+    named = "+".join([*(method or ["finetune"]), *plan.ways(team)])
+    algorithm, methods, regime = plan.parse(named, algorithm or made.usual)
     how = {"input": input, "instructor": instructor, "tier": tier, "seed": seed, "device": device, "out": out}
     how |= {"resume": resume, "threads": threads, "tensorboard": tensorboard, "allow_code": allow_code}
     with progress.shown(as_json) as tell:
-        made = runner.run(curriculum, algorithm=algorithm, methods=methods, regime=regime, progress=tell, **how)
+        path = runner.run(made, algorithm=algorithm, methods=methods, regime=regime, progress=tell, **how)
     if not as_json:
-        _closing(made)
+        _closing(path)
 
 
 def _closing(path: Path) -> None:

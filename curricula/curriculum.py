@@ -163,6 +163,11 @@ class Curriculum(_Frozen):
         first = {s.task: s for s in reversed(self.stages)}
         return tuple(first[t] for t in dict.fromkeys(s.task for s in self.stages))
 
+    @property
+    def usual(self) -> str:
+        """The algorithm that learns it unless one asks for another: the first that it has settings for."""
+        return next(iter(self.algorithms), "ppo")
+
     def index(self, task: str) -> int:
         """Which of the tasks it is, from 0."""
         return list(dict.fromkeys(s.task for s in self.stages)).index(task)

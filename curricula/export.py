@@ -59,6 +59,7 @@ def minari(task: str, out: Path, policy: str = "best", episodes: int = 20, seed:
 
     Read it with MINARI_DATASETS_PATH=out. Raises ValueError where Minari is missing or the dataset is there already.
     """
+    out = out.absolute()  # Minari joins a relative one to itself
     try:
         os.environ["MINARI_DATASETS_PATH"] = str(out)
         import minari

@@ -45,7 +45,7 @@ class Stopped(RuntimeError):
 def run(
     what: str | Path | curriculum.Curriculum,
     *,
-    algorithm: str = "ppo",
+    algorithm: str | None = None,
     methods: Sequence[str] = (),
     regime: str = "sequence",
     input: str = "instructed",
@@ -64,6 +64,7 @@ def run(
 ) -> Path:
     """Live through a curriculum (a name, a path, or one made in Python); returns the run's folder.
 
+    algorithm: None is the curriculum's usual one.
     methods: names of agents.methods, or 'module:Class'; regime: "sequence", "joint" or "scratch".
     out: the folder (None: runs/<curriculum>[-<tier>]/<label>-<seed>); resume: go on with what is there, or begin.
     threads: of the physics (0: as the world says); the numbers do not depend on it.
@@ -74,7 +75,7 @@ def run(
     was interrupted, with the cause attached.
     """
     made = what if isinstance(what, curriculum.Curriculum) else curriculum.load(what, allow_code)
-    planned = plan(made, algorithm, methods, regime, input, instructor, tier, seed, device)
+    planned = plan(made, algorithm or made.usual, methods, regime, input, instructor, tier, seed, device)
     if not evaluations and any(part.enough for part in planned.parts):
         raise ValueError(f"{made.name}: stages move on by their evaluations (until); a run without any cannot")
     path = Path(out) if out is not None else default_out(made.name, tier) / f"{planned.label}-{seed}"

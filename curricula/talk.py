@@ -13,7 +13,7 @@ import numpy as np
 from ..envs import registry
 from ..envs.text.spoken import Spoken
 
-HELP = "type what you want to do; ? lists what is possible now; new begins another episode; quit ends"
+HELP = "Type what you want to do; ? lists what is possible now; new begins another episode; quit ends"
 LISTED = 60  # commands that ? tells at most
 
 
@@ -69,7 +69,8 @@ class Conversation:
 
 def loop(talk: Conversation, read: Callable[[], str], write: Callable[[str], Any]) -> None:
     """Read sentences until quit, or until read raises EOFError."""
-    write(f"You are {talk.agent}. {HELP}.\n\n{talk.begin()}\n")
+    several = len(talk.world.agents) > 1
+    write(f"{f'You are {talk.agent}. ' if several else ''}{HELP}.\n\n{talk.begin()}\n")
     while True:
         try:
             sentence = read().strip()

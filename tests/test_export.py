@@ -37,8 +37,9 @@ def test_a_dataset_gives_back_the_lives_that_the_task_gives(task, tmp_path, monk
         assert (life.terminations | life.truncations).tolist() == [False] * (len(rewards) - 1) + [True]
 
 
-def test_a_dataset_is_not_written_over_another(tmp_path, capsys):
-    words = ["export", "Reach-v0", "--out", str(tmp_path), "--episodes", "1"]
+def test_a_dataset_is_not_written_over_another(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    words = ["export", "Reach-v0", "--episodes", "1"]
     assert cli.invoke(words) == 0 and cli.invoke(words) == 2
     assert "already" in capsys.readouterr().err
 

@@ -46,17 +46,19 @@ def write(runs: Sequence[Run], out: Path, references: Given = None, videos: Sequ
     out.parent.mkdir(parents=True, exist_ok=True)
     sections = [_section(study) for study in studies(runs, references)]
     films = [film(Path(video), out.parent) for video in videos]
-    text = _template().render(sections=sections, videos=films, css=_resource("style.css"), columns=COLUMNS)
+    text = template("template.html").render(sections=sections, videos=films, css=resource("style.css"), columns=COLUMNS)
     folder.write(out, text.encode("utf-8", "replace"))
     return out
 
 
-def _template() -> jinja2.Template:
+def template(name: str) -> jinja2.Template:
+    """A page beside this file; it escapes whatever it is given."""
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
-    return environment.from_string(_resource("template.html"))
+    return environment.from_string(resource(name))
 
 
-def _resource(name: str) -> str:
+def resource(name: str) -> str:
+    """The text of a file beside this one."""
     return Path(__file__).with_name(name).read_text("utf-8")
 
 
