@@ -93,21 +93,27 @@ def bare(id: str, copies: int, threads: int = 0, name: str = "bare Batch.step") 
 
     Where robots see by lidar, the engine casts their rays too, at every step.
     """
+    from mujoco.batch import Batch
+
     world: Any = registry.make(id, copies, nthread=threads)
     world.reset(np.arange(copies), range(copies))
-    first, controls, substeps = world.sims.state.copy(), world.sims.bind("ctrl"), world.task.substeps
-    low, high = world.sims.model.actuator_ctrlrange.T
+    sims = Batch(world.sims.model, copies, world.sims.nthread)
+    first, controls, substeps = world.sims.state.copy(), sims.bind("ctrl"), world.task.substeps
+    low, high = sims.model.actuator_ctrlrange.T
     drawn = np.random.default_rng(0).uniform(low, high, (world.max_episode_steps, *controls.shape))
-    rays = world.task.rays() if getattr(world.task, "sensing", "") == "lidar" else None
+    rays = None
+    if getattr(world.task, "sensing", "") == "lidar":
+        rays = world.task.rays()
+        world.task.bind(sims)  # whose rays cast then asks for
 
     def prepare():
-        world.sims.state[:] = first
-        world.sims.forward()
+        sims.state[:] = first
+        sims.forward()
 
     def block():
         for control in drawn:
             controls[:] = control
-            world.sims.step(nstep=substeps)
+            sims.step(nstep=substeps)
             if rays:
                 world.task.cast(*rays)
 

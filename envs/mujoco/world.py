@@ -17,10 +17,10 @@ from .physics import Physics, asked, steady
 from .task import Entry, Task
 
 _NONE, _VEL = int(mujoco.mjtStage.mjSTAGE_NONE), int(mujoco.mjtStage.mjSTAGE_VEL)
-_BAD = [
-    int(w)
-    for w in (mujoco.mjtWarning.mjWARN_BADQPOS, mujoco.mjtWarning.mjWARN_BADQVEL, mujoco.mjtWarning.mjWARN_BADQACC)
-]
+_WARNING = mujoco.mjtWarning  # the engine's, in its order: contacts dropped for want of memory, numbers that are none
+_BAD = slice(int(_WARNING.mjWARN_CONTACTFULL), int(_WARNING.mjWARN_BADQACC) + 1)
+ARENA = 2**20 + 4160  # bytes a copy for contacts and the solver, of which tasks use 60 KB; no power of two, or the
+# copies would crowd the same few lines of the cache
 
 
 class MujocoWorld(World):
@@ -36,9 +36,12 @@ class MujocoWorld(World):
         self.skills, self.goals, self.max_episode_steps = task.skills, task.goals, task.horizon
         task.aim = self.aim
         self.aim[:] = task.fixed or 0
-        model = task.scene().compile()
+        scene = task.scene()
+        scene.memory = ARENA
+        model = scene.compile()
         steady(task, model)
-        self.sims = Batch(model, num_envs, nthread or int(os.environ.get("LUDUS_THREADS", 0)))
+        # persistent: a step goes on from where measuring the last one came to, instead of working that out anew
+        self.sims = Batch(model, num_envs, nthread or int(os.environ.get("LUDUS_THREADS", 0)), persistent=True)
         self.streams = Streams(num_envs)
         self._every = np.arange(num_envs)
         self.steps = np.zeros(num_envs, np.int64)
@@ -134,7 +137,9 @@ class MujocoWorld(World):
             self.sims.step(nstep=self.task.substeps, stage=_VEL)
         except SimulationError as error:
             broken[error.ids] = True
-        broken |= (self.sims.warning[:, _BAD, 1] != 0).any(axis=1)
+        warned = self.sims.warning[:, _BAD, 1]
+        if warned.any():
+            broken |= (warned != 0).any(axis=1)
         if broken.any():
             self.diverged += broken
             ids = np.flatnonzero(broken).astype(np.int32)
