@@ -7,7 +7,7 @@ import numpy as np
 OPERATIONS = ("next", "back", "home", "load", "store", "add", "larger", "rise", "fall", "swap", "repeat")
 NEXT, BACK, HOME, LOAD, STORE, ADD, LARGER, RISE, FALL, SWAP, REPEAT = range(len(OPERATIONS))
 LARGEST = 99  # numbers stop there
-LIMIT = 64  # instructions that a run may take; it then ends where it is
+PACE = 9  # instructions that a run may take for each line that there is room for; it then ends where it is
 _SIGN = np.array([1 if op == RISE else -1 if op == FALL else 0 for op in range(len(OPERATIONS) + 1)])
 
 
@@ -25,17 +25,18 @@ def run(programs: np.ndarray, lists: np.ndarray) -> tuple[np.ndarray, np.ndarray
     held, rounds = np.zeros((len(lists), lists.shape[2]), np.int64), np.zeros(padded.shape, np.int64)
     line, place = np.zeros((2, len(lists)), np.int64)
     moves = _moves(cells)
-    for _ in range(LIMIT):
-        op = padded[rows, line]
-        if (op < 0).all():
+    for _ in range(PACE * programs.shape[1]):
+        op = padded[rows, line[rows]]
+        rows, op = rows[op >= 0], op[op >= 0]  # most programs end long before the longest
+        if not len(rows):
             break
-        held = _work(op[:, None], lists, rows, place, moves[NEXT][place], held)
-        place = moves[op, place]
-        repeats = op == REPEAT
-        rounds[rows, line] += repeats
-        again = repeats & (rounds[rows, line] < cells)
-        rounds[rows, line] *= again
-        line = np.where(again, 0, line + (op >= 0))
+        here, at = place[rows], line[rows]
+        held[rows] = _work(op[:, None], lists, rows, here, moves[NEXT, here], held[rows])
+        place[rows] = moves[op, here]
+        done = rounds[rows, at] + (op == REPEAT)
+        again = (op == REPEAT) & (done < cells)
+        rounds[rows, at] = done * again
+        line[rows] = np.where(again, 0, at + 1)
     return lists, held
 
 
