@@ -7,7 +7,7 @@ import numpy as np
 OPERATIONS = ("next", "back", "home", "load", "store", "add", "larger", "rise", "fall", "swap", "repeat")
 NEXT, BACK, HOME, LOAD, STORE, ADD, LARGER, RISE, FALL, SWAP, REPEAT = range(len(OPERATIONS))
 LARGEST = 99  # numbers stop there
-PACE = 9  # instructions that a run may take for each line that there is room for; it then ends where it is
+PACE = 10  # instructions that a run may take for each line that there is room for; it then ends where it is
 _SIGN = np.array([1 if op == RISE else -1 if op == FALL else 0 for op in range(len(OPERATIONS) + 1)])
 
 
