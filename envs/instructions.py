@@ -121,6 +121,9 @@ class Briefing:
 
     outcomes: of the last instructions, the newest last; the first `earlier` of them are of episodes before this one,
         all of them when an episode starts. grammar: takes a sentence, raises ValueError where nothing understands it.
+
+    What follows is for records and shapes no answer. task: the world's id; episode, tried: episodes begun and outcomes
+        come, over the copy's life; won: whether its last episode succeeded, None where none ended or it was cut off.
     """
 
     goal: str
@@ -133,6 +136,10 @@ class Briefing:
     memories: tuple[str, ...] = ()
     earlier: int = 0
     grammar: Callable[[str], Any] | None = dataclasses.field(default=None, compare=False, repr=False)
+    task: str = dataclasses.field(default="", compare=False, repr=False)
+    episode: int = dataclasses.field(default=0, compare=False, repr=False)
+    tried: int = dataclasses.field(default=0, compare=False, repr=False)
+    won: bool | None = dataclasses.field(default=None, compare=False, repr=False)
 
 
 # texts -> (len(texts), width) float32

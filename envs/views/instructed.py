@@ -64,6 +64,9 @@ class Instructed(Wrapper):
         self._progress = np.zeros(table)
         self._history = np.full((*table, _REMEMBERED), -1)  # place * len(_OUTCOMES) + outcome, the newest last
         self._own = np.zeros(table, int)  # outcomes of the episode that is on
+        self._tried = np.zeros(table, int)  # outcomes of the copy's life
+        self._episode = np.zeros(self.num_envs, int)  # episodes begun
+        self._won = np.full(self.num_envs, -1)  # whether the last one succeeded; -1: it was cut off, or there is none
         self._grammar = functools.partial(parse, skills=world.skills)
         self.asked, self.unparsed = np.zeros(table, int), np.zeros(table, int)
         self._states: list[list[Any]] = [[None] * len(self.agents) for _ in range(self.num_envs)]
@@ -80,6 +83,8 @@ class Instructed(Wrapper):
         obs, info = self.world.reset(ids, seeds)
         starts = np.zeros(self._gone.shape, bool)
         starts[ids] = True
+        self._won[ids] = np.where(self._gone[ids].all(axis=1), self._won[ids], -1)
+        self._episode[ids] += 1
         self._gone[ids] = self._blank[ids] = False
         self._current[ids], self._wait[ids], self._own[ids] = self.aim[ids, None], 0, 0
         self._give(starts, self._current)
@@ -101,6 +106,7 @@ class Instructed(Wrapper):
         for where, outcome in (new, _DONE), (failed, _FAILED), (late, _TIMED_OUT):
             self._remember(where, outcome)
         self._remember(over & obeyed & ~self._met & ~failed, _UNFINISHED)
+        self._won = np.where(result.done, result.info["success"], self._won)
         self._blank, self._gone = gone, gone | ended | over
         ask = (due | (achieved & ~self._rests)) & ~self._gone & (self._wait == 0)
         self._arrive()
@@ -123,6 +129,7 @@ class Instructed(Wrapper):
             last = self._current[where] * len(_OUTCOMES) + outcome
             self._history[where] = np.column_stack([self._history[where][:, 1:], last])
             self._own += where
+            self._tried += where
 
     def _arrive(self) -> None:
         """What was asked for `delay` steps ago takes effect."""
@@ -169,7 +176,11 @@ class Instructed(Wrapper):
         feasible = tuple(i.text for i in self.world.feasible(env, agent))
         told = self.world.describe(env, agent)
         earlier = max(0, len(outcomes) - int(self._own[env, k]))
-        return Briefing(goal, told, agent, self.agents, feasible, outcomes, earlier=earlier, grammar=self._grammar)
+        won = None if self._won[env] < 0 else bool(self._won[env])
+        life = {"task": self.id, "episode": int(self._episode[env]), "tried": int(self._tried[env, k]), "won": won}
+        return Briefing(
+            goal, told, agent, self.agents, feasible, outcomes, earlier=earlier, grammar=self._grammar, **life
+        )
 
     def _told(self, obs: Arrays) -> Arrays:
         """obs with the vectors behind them."""
@@ -184,6 +195,7 @@ class Instructed(Wrapper):
             "met": self._met, "rests": self._rests, "gone": self._gone, "blank": self._blank,
             "progress": self._progress, "history": self._history, "own": self._own,
             "asked": self.asked, "unparsed": self.unparsed,
+            "tried": self._tried, "episode": self._episode, "won": self._won,
         }  # fmt: skip
 
     def state(self):
