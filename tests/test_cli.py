@@ -164,8 +164,12 @@ def test_a_bench_whose_runs_fail_says_so_and_keeps_the_others(capsys, tmp_path):
     assert [r["label"] for r in references.read(tmp_path / "rows.jsonl")] == ["finetune@ppo"]
 
 
-def test_a_bench_tells_of_a_run_as_soon_as_it_is_finished(tmp_path):
+def test_a_bench_tells_of_a_run_as_soon_as_it_is_finished(tmp_path, monkeypatch):
+    write = "import pathlib, sys; pathlib.Path(sys.argv[1], 'metrics.json').write_text('{}')"
+    monkeypatch.setattr(bench.Job, "command", lambda job, threads: [sys.executable, "-c", write, str(job.folder)])
     todo = bench.jobs("tiny.yaml", load("tiny.yaml"), ["finetune"], [0, 1], tmp_path, references=False)
+    for job in todo:
+        job.folder.mkdir(parents=True)
     told = []
     failed = bench.perform(todo, 1, lambda _: None, lambda job: told.append((job, [j.finished for j in todo])))
     assert not failed
