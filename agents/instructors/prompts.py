@@ -9,6 +9,7 @@ from ...envs.instructions import Briefing
 LONGEST = 700  # characters of a description, goal, message or memory that a prompt takes
 PAST = 2  # outcomes told, the latest of the episode
 ASK = {"en": "do:", "zh": "做：", "program": "program:"}
+_MARKUP = str.maketrans("<>|[]", "‹›¦()")  # of tokenizers: "<|end|>", "</s>", "[INST]" in a text are letters, not marks
 
 
 @functools.lru_cache(maxsize=1 << 16)
@@ -19,16 +20,17 @@ def prompt(briefing: Briefing, language: str = "en") -> str:
 
     The feasible instructions are not told: to choose among them is scored, to write without them is the test.
     """
-    lines = [f"goal: {_line(briefing.goal)}"]
+    lines = [f"goal: {as_data(briefing.goal)}"]
     if len(briefing.agents) > 1:
-        lines.append(f"you: {_line(briefing.agent)} of {_line(', '.join(briefing.agents))}")
-    lines += [f"known: {_line(m)}" for m in briefing.memories]
-    lines += [f"heard: {_line(m)}" for m in briefing.messages]
-    lines.append(f"seen: {_line(briefing.description)}")
-    lines.append(f"past: {_line('; '.join(briefing.outcomes[-PAST:]))}")
+        lines.append(f"you: {as_data(briefing.agent)} of {as_data(', '.join(briefing.agents))}")
+    lines += [f"known: {as_data(m)}" for m in briefing.memories]
+    lines += [f"heard: {as_data(m)}" for m in briefing.messages]
+    lines.append(f"seen: {as_data(briefing.description)}")
+    lines.append(f"past: {as_data('; '.join(briefing.outcomes[-PAST:]))}")
     return "\n".join([*lines, ASK[language]])
 
 
-def _line(text: str) -> str:
-    """One line without what could be taken for the frame of the prompt."""
-    return " ".join(text.split())[:LONGEST]
+def as_data(text: str, longest: int = LONGEST) -> str:
+    """Text as one line of printable characters without what a tokenizer or the frame of the prompt could obey."""
+    shown = text if text.isprintable() else "".join(c if c.isprintable() else " " for c in text)
+    return " ".join(shown.split())[:longest].translate(_MARKUP)
