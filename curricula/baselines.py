@@ -22,7 +22,7 @@ TIERS = {"full": Tier(), "small": Tier(steps=0.3, per_stage=10), "smoke": Tier(s
 class Baseline(pydantic.BaseModel):
     """How one task is learnt: steps in rows stepped; the rest where it differs from what all tasks share.
 
-    rows, decay and ppo are of PPO; words: width of the instruction's vector.
+    rows, decay and ppo (keywords) are of the algorithm that comes first, PPO or masked PPO; words: width of the instruction's vector.
     """
 
     model_config = pydantic.ConfigDict(frozen=True, extra="forbid", strict=True)
@@ -48,12 +48,12 @@ def of(task: str) -> Curriculum:
     shared, tasks = table()
     one = tasks.get(task, Baseline())
     own = {k: v for k, v in {"rows": one.rows, "decay": one.decay}.items() if v is not None}
-    ppo = shared["ppo"].model_copy(update=own | {"settings": shared["ppo"].settings | one.ppo})
     stage = Stage(task=task, steps=one.steps, settings=one.settings, partners=one.partners)
     world = team.make(task, 1, one.partners, **one.settings)
     observation, action = widths(world)
     usual = "ppo" if all(isinstance(s, spaces.Box) for s in world.action_spaces.values()) else "maskable-ppo"
     world.close()
+    first = shared[usual].model_copy(update=own | {"settings": shared[usual].settings | one.ppo})
     return Curriculum(
         name=task.rpartition("/")[2],
         about=f"{task} alone: {world.goal.text}.",
@@ -62,6 +62,6 @@ def of(task: str) -> Curriculum:
         words=one.words,
         evaluation=EVALUATION,
         stages=(stage,),
-        algorithms={usual: shared[usual]} | shared | {"ppo": ppo},
+        algorithms={usual: first} | shared | {usual: first},
         tiers=TIERS,
     )
