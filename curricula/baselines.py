@@ -22,7 +22,8 @@ TIERS = {"full": Tier(), "small": Tier(steps=0.3, per_stage=10), "smoke": Tier(s
 class Baseline(pydantic.BaseModel):
     """How one task is learnt: steps in rows stepped; the rest where it differs from what all tasks share.
 
-    rows, decay and ppo (keywords) are of the algorithm that comes first, PPO or masked PPO; words: width of the instruction's vector.
+    rows, decay and ppo (its keywords) are of the algorithm that comes first, PPO or masked PPO.
+    words: width of the instruction's vector.
     """
 
     model_config = pydantic.ConfigDict(frozen=True, extra="forbid", strict=True)
