@@ -15,7 +15,7 @@ import typer
 from ..envs import registry
 from ..envs.core import World
 from ..envs.views.joint import Joint
-from . import policies, submit, video
+from . import actors, policies, submit
 from .record import Run, inside, read_run
 
 PLAIN = ("scripted", "random")  # who acts in the task itself; a learnt policy acts in its own body
@@ -66,7 +66,7 @@ def minari(task: str, out: Path, policy: str = "best", episodes: int = 20, seed:
         from minari.data_collector import EpisodeBuffer
     except ImportError:
         raise ValueError("a dataset needs Minari, which is an extra: pip install 'ludus[export]'") from None
-    world, act, name = video.player(task, policy, seed)
+    world, act, name = actors.player(task, policy, seed)
     joint, short = Joint(world), registry.spec(task).id.rpartition("/")[2].rpartition("-v")[0].lower()
     id = f"ludus/{short}/{name if name in PLAIN else 'learnt'}-v0"
     if (out / id).exists():

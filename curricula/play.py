@@ -206,16 +206,16 @@ def terminal() -> Iterator[tuple[Callable[[float], str], Callable[[str], Any]]]:
 def start(
     env: str, policy: str | None = None, agent: str | None = None, seed: int = 0, against: str | None = None
 ) -> Game:
-    """policy: whom to watch, as of video.player; agent: whom a person plays, while the policy plays the others.
+    """policy: whom to watch, as of actors.player; agent: whom a person plays, while the policy plays the others.
 
     against: who plays the other groups: "scripted", "random", "idle", or a run's folder; the script plays the person's
     team-mates. Raises ValueError where there is nobody to play against.
     """
-    from . import video
+    from . import actors
 
     if against is not None:
         return _match(env, agent, seed, against)
-    world, others, name = video.player(env, policy or "best", seed)
+    world, others, name = actors.player(env, policy or "best", seed)
     return Game(world, others, agent, seed, name)
 
 
@@ -225,7 +225,7 @@ def _lent(body: Any, act: Any, obs: np.ndarray) -> np.ndarray:
 
 def _match(env: str, agent: str | None, seed: int, against: str) -> Game:
     from ..envs.views.partners import NAMED, Partners
-    from . import video
+    from . import actors
 
     world = registry.make(env)
     mine = agent or world.agents[0]
@@ -235,11 +235,11 @@ def _match(env: str, agent: str | None, seed: int, against: str) -> Game:
     foe: Any = against
     if against not in NAMED:
         run = read_run(against)
-        body, act = video.load(run, video.stages(run)[-1], world.id)
+        body, act = actors.load(run, actors.stages(run)[-1], world.id)
         foe = functools.partial(_lent, body, act)
 
     table = Partners(world, {rival: foe for rival in rivals})
-    return Game(table, video.scripted(table), mine, seed, f"against {against}")
+    return Game(table, actors.scripted(table), mine, seed, f"against {against}")
 
 
 def command(

@@ -12,7 +12,7 @@ from safetensors.numpy import save
 
 from ..envs import registry
 from ..envs.core import World
-from . import folder, video
+from . import actors, folder
 from .curriculum import Curriculum
 from .record import Run, RunError, inside
 
@@ -29,7 +29,7 @@ def ship(run: Run, path: Path) -> None:
     """Write the policy of a run's last stage, with what is needed to use it and how well it did."""
     from safetensors.numpy import load
 
-    stage = video.stages(run)[-1]
+    stage = actors.stages(run)[-1]
     weights = load(inside(run.folder, f"policies/stage-{stage}.safetensors").read_bytes())
     last = [r for r in run.rows if r["last"] and r["stage"] == stage]
     about = {k: run.settings[k] for k in KEPT} | {
@@ -40,7 +40,7 @@ def ship(run: Run, path: Path) -> None:
     folder.write(path, save(weights, {"ludus": json.dumps(about, sort_keys=True)}))
 
 
-def load(task: str) -> tuple[World, video.Act, dict[str, Any]] | None:
+def load(task: str) -> tuple[World, actors.Act, dict[str, Any]] | None:
     """(one copy of task in the policy's body, the policy, what the file says of itself); None where none ships.
 
     Raises RunError for a file that is damaged.
@@ -56,5 +56,5 @@ def load(task: str) -> tuple[World, video.Act, dict[str, Any]] | None:
             made = Curriculum.model_validate_json(json.dumps(about["curriculum"]))
         except (SafetensorError, KeyError, ValueError, OSError) as error:
             raise RunError(f"{path}: not a policy of ours: {' '.join(str(error).split())[:160]}") from None
-    world, act = video.dressed(made, about["input"], about["algorithm"], about["settings"], task, weights)
+    world, act = actors.dressed(made, about["input"], about["algorithm"], about["settings"], task, weights)
     return world, act, about

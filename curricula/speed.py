@@ -88,16 +88,21 @@ def _row(env: str, name: str, rates: np.ndarray, ratios: np.ndarray) -> Row:
 # what is timed: an episode's length of random actions, from the same first states
 
 
+def engine(world: Any) -> Any:
+    """A mujoco.batch.Batch of the world's model, on as many threads, as it comes."""
+    from mujoco.batch import Batch
+
+    return Batch(world.sims.model, world.num_envs, world.sims.nthread)
+
+
 def bare(id: str, copies: int, threads: int = 0, name: str = "bare Batch.step") -> Runner:
     """The engine alone: mujoco.batch.Batch, stepped as the task is, in the same states, and nothing else.
 
     Where robots see by lidar, the engine casts their rays too, at every step.
     """
-    from mujoco.batch import Batch
-
     world: Any = registry.make(id, copies, nthread=threads)
     world.reset(np.arange(copies), range(copies))
-    sims = Batch(world.sims.model, copies, world.sims.nthread)
+    sims = engine(world)
     first, controls, substeps = world.sims.state.copy(), sims.bind("ctrl"), world.task.substeps
     low, high = sims.model.actuator_ctrlrange.T
     drawn = np.random.default_rng(0).uniform(low, high, (world.max_episode_steps, *controls.shape))

@@ -9,7 +9,7 @@ import toys
 from safetensors.numpy import save_file
 
 from ludus.agents.interface import Interface, widths
-from ludus.curricula import baselines, curriculum, policies, runner, video
+from ludus.curricula import actors, baselines, curriculum, policies, runner
 from ludus.curricula.plan import plan
 from ludus.curricula.record import RunError, read_run
 from ludus.envs import registry
@@ -86,18 +86,18 @@ def test_a_shipped_policy_acts_as_the_run_that_made_it(shipped, monkeypatch):
     world, act, about = found
     assert about["algorithm"] == "ppo" and list(about["success"]) == ["ludus/Lift-v0"]
     obs, _ = world.reset(np.arange(1), [3])
-    other, same = video.load(read_run(shipped / "run"), 0, "ludus/Lift-v0")
+    other, same = actors.load(read_run(shipped / "run"), 0, "ludus/Lift-v0")
     again, _ = other.reset(np.arange(1), [3])
     assert np.array_equal(obs["arm"], again["arm"])
     assert np.array_equal(act(obs["arm"]), same(again["arm"])) and act(obs["arm"]).any()
-    assert "learnt with ppo" in video.player("Lift-v0", "best")[2]
+    assert "learnt with ppo" in actors.player("Lift-v0", "best")[2]
 
 
 def test_where_none_ships_the_script_acts_and_asking_for_it_is_refused(monkeypatch, tmp_path):
     monkeypatch.setattr(policies, "where", lambda task: tmp_path / "none.safetensors")
-    assert video.player("Lift-v0", "best")[2] == "scripted"
+    assert actors.player("Lift-v0", "best")[2] == "scripted"
     with pytest.raises(ValueError, match="no policy ships for ludus/Lift-v0"):
-        video.player("Lift-v0", "shipped")
+        actors.player("Lift-v0", "shipped")
 
 
 @pytest.mark.parametrize("content", [b"", b"\x80\x04K\x01.", b"x" * 100])

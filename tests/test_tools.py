@@ -14,7 +14,7 @@ import typer
 from typer.testing import CliRunner
 
 import ludus.envs
-from ludus.curricula import curriculum, doctor, evaluation, play, runner, speed, video
+from ludus.curricula import actors, curriculum, doctor, evaluation, film, play, runner, speed, video
 from ludus.curricula.record import RunError, read_run
 from ludus.envs.core import Wrapper
 from ludus.envs.registry import UnknownName
@@ -57,7 +57,7 @@ def frames(path):
 
 def test_a_scripted_lift_is_filmed_to_its_success(tmp_path):
     world = ludus.envs.make("ludus/Lift-v0")
-    shots = list(video.episode(world, video.scripted(world), seed=0, every=25))
+    shots = list(film.episode(world, actors.scripted(world), seed=0, every=25))
     assert [s.step for s in shots] == [0, 25, 50]
     assert [s.verdict for s in shots] == [None, None, True]
     assert shots[0].told == "lift the cube"
@@ -67,18 +67,18 @@ def test_a_scripted_lift_is_filmed_to_its_success(tmp_path):
 
 def test_the_bar_over_a_picture_is_green_for_success_and_red_for_failure():
     picture = np.zeros((48, 96, 3), np.uint8)
-    shots = [video.Shot(picture, "lift", 1, 0.5, verdict) for verdict in (None, True, False)]
-    bars = [tuple(page[0, 0]) for page in video.Panel("", shots).frames()]
-    assert bars == [video.CALM, video.GREEN, video.RED]
+    shots = [film.Shot(picture, "lift", 1, 0.5, verdict) for verdict in (None, True, False)]
+    bars = [tuple(page[0, 0]) for page in film.Panel("", shots).frames()]
+    assert bars == [film.CALM, film.GREEN, film.RED]
 
 
 def test_a_panel_that_ends_early_shows_its_end_beside_the_others(tmp_path):
-    shot = video.Shot(np.zeros((48, 96, 3), np.uint8), "lift", 1, 0.5, None)
+    shot = film.Shot(np.zeros((48, 96, 3), np.uint8), "lift", 1, 0.5, None)
     done = shot._replace(verdict=True)
-    path = video.film([[video.Panel("", [done]), video.Panel("", [shot] * 3)]], tmp_path / "film.mp4", fps=10)
+    path = film.film([[film.Panel("", [done]), film.Panel("", [shot] * 3)]], tmp_path / "film.mp4", fps=10)
     seen = frames(path)
-    assert len(seen) == 3 + round(video.PAUSE * 10)
-    assert np.abs(seen[-1, 3, 20].astype(int) - video.GREEN).max() < 40
+    assert len(seen) == 3 + round(film.PAUSE * 10)
+    assert np.abs(seen[-1, 3, 20].astype(int) - film.GREEN).max() < 40
 
 
 def test_before_and_after_show_the_two_stages_policies_on_the_same_episode(life, tmp_path):
@@ -94,11 +94,11 @@ def test_before_and_after_show_the_two_stages_policies_on_the_same_episode(life,
 def test_a_film_shows_the_policy_that_was_evaluated(life):
     """The returns of the evaluation's own seeds, filmed, are the ones in the record."""
     run = read_run(life)
-    world, act = video.load(run, 1, "ludus/Push-v0")
+    world, act = actors.load(run, 1, "ludus/Push-v0")
     recorded = next(r for r in run.rows if r["last"] and r["stage"] == 1 and r["task"] == "ludus/Push-v0")
     returns = []
     for i in range(recorded["episodes"]):
-        *_, end = video.episode(world, video.learnt(world, act), evaluation.FIRST_SEED + i, every=50)
+        *_, end = film.episode(world, actors.learnt(world, act), evaluation.FIRST_SEED + i, every=50)
         returns.append(end.episode_return)
     assert np.mean(returns) == pytest.approx(recorded["return"], abs=1e-4)
 
@@ -120,12 +120,12 @@ def test_weights_that_are_cut_short_or_lead_outside_are_refused_in_one_line(life
     weights = broken / "policies" / "stage-0.safetensors"
     weights.write_bytes(weights.read_bytes()[:100])
     with pytest.raises(RunError, match="not this run's policy") as error:
-        video.load(read_run(broken), 0, "ludus/Reach-v0")
+        actors.load(read_run(broken), 0, "ludus/Reach-v0")
     assert "\n" not in str(error.value)
     weights.unlink()
     weights.symlink_to("/etc/hostname")
     with pytest.raises(RunError, match="outside"):
-        video.load(read_run(broken), 0, "ludus/Reach-v0")
+        actors.load(read_run(broken), 0, "ludus/Reach-v0")
 
 
 def test_a_folder_that_is_no_run_and_a_run_without_policies_are_refused(life, tmp_path):
@@ -163,18 +163,19 @@ def test_only_the_block_is_timed():
     assert speed.compare("env", [lazy], seconds=0.01, rounds=1)[0].rate > 200
 
 
-def test_the_bare_engine_makes_the_steps_that_the_view_makes():
+def test_the_bare_engine_makes_the_steps_that_the_view_makes(monkeypatch):
+    made, engine = [], speed.engine
+    monkeypatch.setattr(speed, "engine", lambda world: made.append((world, engine(world))) or made[0][1])
     bare, view = speed.bare("ludus/Lift-v0", 3), speed.ours("ludus/Lift-v0", 3)
     assert bare.steps == view.steps == 3 * 50
-    world = bare.close.__self__  # type: ignore[attr-defined]
+    world, sims = made[0]
     bare.prepare()
-    first = world.sims.state.copy()
+    first = sims.state.copy()
+    np.testing.assert_array_equal(first, world.sims.state)
     bare.block()
-    assert world.sims.state[:, 0] == pytest.approx(
-        first[:, 0] + 50 * world.task.substeps * world.sims.model.opt.timestep
-    )
+    assert sims.state[:, 0] == pytest.approx(first[:, 0] + 50 * world.task.substeps * world.sims.model.opt.timestep)
     bare.prepare()
-    np.testing.assert_array_equal(world.sims.state, first)
+    np.testing.assert_array_equal(sims.state, first)
     bare.close()
     view.close()
 
@@ -213,7 +214,7 @@ class Sightless(Wrapper):
 @pytest.fixture
 def game():
     world = Sightless(ludus.envs.make("ludus/Lift-v0"))
-    return play.Game(world, video.scripted(world), "arm")
+    return play.Game(world, actors.scripted(world), "arm")
 
 
 def test_keys_move_the_hand_for_a_while_and_the_space_bar_toggles_the_grip(game):
@@ -240,7 +241,7 @@ def test_a_key_moves_the_hand_where_it_says(game):
 
 
 def test_the_scripted_policy_plays_to_success_and_a_new_episode_begins(game):
-    watched = play.Game(game.world, video.scripted(game.world))
+    watched = play.Game(game.world, actors.scripted(game.world))
     for _ in range(60):
         watched.tick()
     assert (watched.steps, watched.verdict) == (50, True)

@@ -1,0 +1,158 @@
+"""Who acts in a world: its script, chance, a policy that ships, or a run's at the end of a stage."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..envs import registry
+from ..envs.core import World
+from .curriculum import Curriculum
+from .record import Run, RunError, inside, read_run
+
+Act = Callable[..., np.ndarray]  # observations (agents, width), and masks where there are -> actions (agents, …)
+SHAPING = ("policy_kwargs", "use_sde")  # the settings of an algorithm that shape its network
+MAX_WEIGHTS = 256 * 2**20  # bytes of a stage's policy
+
+
+def scripted(world: World) -> Callable[[dict], dict]:
+    return lambda obs: world.scripted()
+
+
+def random(world: World, seed: int = 0) -> Callable[[dict], dict]:
+    """Uniform actions, the same for the same seed."""
+    draw = np.random.default_rng(seed)
+    spaces: Any = world.action_spaces
+    return lambda obs: {a: _drawn(spaces[a], draw, world.masks(), a) for a in world.agents}
+
+
+def _drawn(space: Any, draw: np.random.Generator, masks: Any, agent: str) -> np.ndarray:
+    """(1, …) one action of the space at random, among those that are allowed."""
+    if hasattr(space, "low"):
+        return draw.uniform(space.low, space.high, (1, *space.shape)).astype(np.float32)
+    counts = np.ravel(space.n if hasattr(space, "n") else space.nvec)
+    allowed = np.split(masks[agent][0] if masks else np.ones(counts.sum(), bool), np.cumsum(counts)[:-1])
+    numbers = np.array([draw.choice(np.flatnonzero(part)) for part in allowed])
+    return (numbers + space.start).reshape(1, *space.shape)
+
+
+def learnt(world: World, act: Act) -> Callable[[dict], dict]:
+    """One policy for all agents: their observations are its rows."""
+    agents = world.agents
+
+    def actions(obs: dict) -> dict:
+        masks, more = world.masks(), {}
+        if masks is not None:
+            more["masks"] = np.concatenate([masks[a] for a in agents])
+        if getattr(act, "remembers", False):
+            more["starts"] = np.tile(world.starts, len(agents))  # type: ignore[attr-defined]
+        chosen = act(np.concatenate([obs[a] for a in agents]), **more)
+        return dict(zip(agents, np.split(chosen, len(agents)), strict=True))
+
+    return actions
+
+
+def curriculum_of(run: Run) -> Curriculum:
+    """The curriculum in run.json; no code that a folder names is ever loaded. Raises RunError."""
+    try:
+        return Curriculum.model_validate_json(json.dumps(run.settings["curriculum"]))
+    except ValueError as error:
+        raise RunError(f"{run.folder / 'run.json'}: curriculum: {' '.join(str(error).split())[:200]}") from None
+
+
+def stages(run: Run) -> list[int]:
+    """The stages whose policy is kept, in order. Raises RunError where there is none."""
+    names = [p.stem.removeprefix("stage-") for p in (run.folder / "policies").glob("stage-*.safetensors")]
+    if not (found := sorted(int(n) for n in names if n.isdecimal())):
+        raise RunError(f"{run.folder}: no stage was finished yet, so there is no policy to film")
+    return found
+
+
+def load(run: Run, stage: int, task: str) -> tuple[World, Act]:
+    """One copy of task in the run's body, and the policy as it was at the end of stage.
+
+    Raises RunError for weights that are missing, damaged, or of another shape.
+    """
+    from safetensors import SafetensorError
+    from safetensors.numpy import load as read
+
+    made = curriculum_of(run)
+    path = inside(run.folder, f"policies/stage-{stage}.safetensors")
+    if path.stat().st_size > MAX_WEIGHTS:
+        raise RunError(f"{path}: larger than the {MAX_WEIGHTS} bytes that are read")
+    try:
+        weights = read(path.read_bytes())
+        s = run.settings
+        return dressed(made, s["input"], s["algorithm"], s["settings"], task, weights, s.get("methods", ()))
+    except (SafetensorError, RuntimeError, TypeError, KeyError) as error:
+        raise RunError(f"{path}: not this run's policy: {' '.join(str(error).split())[:160]}") from None
+
+
+def dressed(
+    made: Curriculum,
+    input: str,
+    algorithm: str,
+    settings: dict[str, Any],
+    task: str,
+    weights: dict[str, np.ndarray],
+    methods: Sequence[dict[str, Any]] = (),
+) -> tuple[World, Act]:
+    """One copy of task in the body of a curriculum, and a policy of saved weights for it.
+
+    methods: name and settings of those it was learnt with; some shape its network.
+    """
+    from ..agents.learner import load_policy
+    from ..agents.methods import METHODS
+    from ..agents.team.team import TeamAct
+    from ..agents.team.teams import TEAMS, divided
+    from ..envs.views.sb3 import Sb3View
+    from . import body
+
+    names = [m["name"] for m in methods]
+    interface = body.of(made, input, "central" in names)
+    stage = made.tasks[made.index(task)] if task in interface.tasks else None
+    how = {"settings": stage.settings, "partners": stage.partners} if stage else {}
+    world = interface.world(task, 1, **how)
+    shape = {k: v for k, v in settings.items() if k in SHAPING}
+    known = {k: v for k, v in (METHODS | TEAMS).items() if not divided(k)}
+
+    def policy(weights: dict[str, np.ndarray]) -> Act:
+        shapers = [known[m["name"]](**m["settings"]) for m in methods if m["name"] in known]
+        return load_policy(algorithm, shape, weights, Sb3View(world), shapers)
+
+    if (team := next(filter(divided, names), None)) is None:
+        return world, policy(weights)
+    seats = TEAMS[team].seats(world)
+    parts = [
+        {k.partition("/")[2]: v for k, v in weights.items() if k.startswith(f"{i}/")} for i in range(max(seats) + 1)
+    ]
+    return world, TeamAct([policy(part) for part in parts], seats)  # type: ignore[return-value]
+
+
+def player(id: str, policy: str, seed: int = 0) -> tuple[World, Callable[[dict], dict], str]:
+    """One copy of a task, who acts in it, and what to call them.
+
+    policy: "scripted", "random", "shipped" (learnt, where one ships), "best" (that, or else the script), or a
+    run's folder, whose last policy acts. Raises ValueError where there is none.
+    """
+    from . import policies
+
+    id = registry.spec(id).id
+    if policy in ("shipped", "best"):
+        if found := policies.load(id):
+            world, act, about = found
+            success = about["success"].get(id, [None])[0]
+            return world, learnt(world, act), f"learnt with {about['algorithm']}" + f" ({success:.0%})" * bool(success)
+        if policy == "shipped":
+            raise ValueError(f"no policy ships for {id}; try --policy scripted")
+        policy = "scripted"
+    if policy in ("scripted", "random"):
+        world = registry.make(id)
+        return world, scripted(world) if policy == "scripted" else random(world, seed), policy
+    run = read_run(policy)
+    stage = stages(run)[-1]
+    world, act = load(run, stage, id)
+    return world, learnt(world, act), f"{run.label} after stage {stage + 1}"
