@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import sqlite3
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+from .prompts import holds
 
 
 def key(*parts: Any) -> str:
@@ -58,9 +59,8 @@ class Cache:
             for start in range(0, len(keys), 500):
                 part = keys[start : start + 500]
                 query = f"select key, answer from answers where key in ({','.join('?' * len(part))})"
-                for name, answer in self._file.execute(query, part):
-                    with contextlib.suppress(ValueError):
-                        found[name] = json.loads(answer)
+                rows = {name: _json(answer) for name, answer in self._file.execute(query, part)}
+                found |= {name: answer for name, answer in rows.items() if isinstance(answer, dict)}
         except sqlite3.Error as error:
             self._give_up(error)
         return found
@@ -74,14 +74,14 @@ class Cache:
             except sqlite3.Error as error:
                 self._give_up(error)
 
-    def forget(self, text: str) -> int:
-        """Remove the answers in which a text stands; how many they were."""
-        gone = [k for k, a in self.answers.items() if text in json.dumps(a, ensure_ascii=False)]
-        for k in gone:
-            del self.answers[k]
+    def forget(self, words: str) -> int:
+        """Remove the answers in which words stand, in what was asked or said; how many they were."""
+        gone = {k for k, a in self.answers.items() if holds(a, words)}
+        self.answers = {k: a for k, a in self.answers.items() if k not in gone}
         if self._file:
-            rows = self._file.execute("select key from answers where instr(answer, ?)", (json.dumps(text)[1:-1],))
-            gone += [k for (k,) in rows if k not in gone]
+            self._file.execute("pragma secure_delete = on")  # the bytes, too
+            rows = self._file.execute("select key, answer from answers").fetchall()
+            gone |= {k for k, answer in rows if holds(_json(answer), words)}
             self._file.executemany("delete from answers where key = ?", [(k,) for k in gone])
         return len(gone)
 
@@ -89,3 +89,11 @@ class Cache:
         if self._file:
             self._file.close()
             self._file = None
+
+
+def _json(text: str) -> Any:
+    """What a text says as JSON; the text itself where it is none."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text

@@ -134,7 +134,8 @@ class LanguageModel:
         if asked:
             try:
                 answers = self._timed(lambda: getattr(self, f"_{mode}")(list(asked.values())))
-                made = dict(zip(asked, answers, strict=True))
+                told = [{"asked": prompt(b, self.language)} for b in asked.values()]  # so that a text can be forgotten
+                made = {k: a | t for k, a, t in zip(asked, answers, told, strict=True)}
                 self.cache.put(made)
             except Unavailable as error:
                 self._note(str(error))

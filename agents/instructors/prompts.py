@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from typing import Any
 
 from ...envs.instructions import Briefing
 
@@ -34,3 +35,16 @@ def as_data(text: str, longest: int = LONGEST) -> str:
     """Text as one line of printable characters without what a tokenizer or the frame of the prompt could obey."""
     shown = text if text.isprintable() else "".join(c if c.isprintable() else " " for c in text)
     return " ".join(shown.split())[:longest].translate(_MARKUP)
+
+
+def holds(data: Any, words: str) -> bool:
+    """Whether words stand in a text of JSON data, in any case and spacing."""
+    if isinstance(data, str):
+        return _folded(words) in _folded(data)
+    if isinstance(data, dict):
+        return any(holds(part, words) for pair in data.items() for part in pair)
+    return isinstance(data, (list, tuple)) and any(holds(part, words) for part in data)
+
+
+def _folded(text: str) -> str:
+    return as_data(text, len(text)).casefold()
