@@ -57,6 +57,8 @@ ALGORITHMS: dict[str, Algorithm] = {
 
 def algorithm(name: str) -> Algorithm:
     """The algorithm of that name. Raises UnknownName with the nearest one."""
+    if ":" in name:
+        raise ValueError(f"{name!r} is an agent of somebody's own: only runs and comparisons know how it acts")
     if name not in ALGORITHMS:
         raise nearest(name, ALGORITHMS, "algorithm")
     return ALGORITHMS[name]

@@ -57,7 +57,7 @@ def jobs(
     found = []
     for seed in seeds:
         for algorithm, methods, regime in dict.fromkeys(wanted):
-            made = plan(curriculum, algorithm, methods, regime, seed=seed, **how)
+            made = plan(curriculum, algorithm, methods, regime, seed=seed, allow_code=allow_code, **how)
             found.append(Job(made, out / f"{made.label}-{seed}", source, allow_code))
     return found
 

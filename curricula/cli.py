@@ -22,6 +22,7 @@ ELSEWHERE = {  # commands that live in modules of their own
     "play": "Play a task in this terminal, or watch a policy.",
     "speed": "Steps a second, against the bare engine and gymnasium's own vectorisation.",
     "instructor": "Train the shipped language model from nothing; try it on a scene.",
+    "memory": "What a run's instructor remembers: show it, or have a text forgotten.",
     "submit": "Check finished runs and write each as one leaderboard entry.",
     "export": "Rollouts as a Minari dataset, a run as a Hugging Face folder.",
     "leaderboard": "A static page that ranks entries, curriculum by curriculum.",
@@ -33,7 +34,8 @@ Tier = Annotated[str, Option(help="smoke, small or full, as far as the curriculu
 Input = Annotated[str, Option(help="what the policy is told: instructed, blind or task-id")]
 Instructor = Annotated[str, Option(help="who instructs: fixed, script or language-model")]
 Device = Annotated[str, Option(help="auto, cpu or cuda")]
-AllowCode = Annotated[bool, Option("--allow-code", help="let the file's tasks be 'module:callable'")]
+AllowCode = Annotated[bool, Option("--allow-code", help="let tasks be 'module:callable', and load --agent")]
+Agent = Annotated[str | None, Option(help="an agent of your own, module:Class with act and learn; needs --allow-code")]
 
 
 def envs(
@@ -118,10 +120,12 @@ def run(
     algorithm: Annotated[
         str | None, Option(help="ppo, sac, maskable-ppo, dqn, …  [default: the curriculum's first]")
     ] = None,
+    agent: Agent = None,
     method: Annotated[list[str] | None, Option(help="replay, reservoir, joint, scratch … ; may be repeated")] = None,
     team: Annotated[str, Option(help="shared, independent, groups, federated, mutual or central")] = "shared",
     input: Input = "instructed",
     instructor: Instructor = "fixed",
+    memory: Annotated[bool, Option("--memory", help="the language model remembers; see ludus memory")] = False,
     tier: Tier = "full",
     seed: Annotated[int, Option(help="of everything that is drawn", min=0)] = 0,
     device: Device = "auto",
@@ -139,10 +143,13 @@ def run(
     from .curriculum import load
 
     made = load(curriculum, allow_code)
+    if agent and algorithm:
+        raise ValueError(f"--agent {agent} stands in the place of --algorithm {algorithm}: choose one of them")
     named = "+".join([*(method or ["finetune"]), *plan.ways(team)])
-    algorithm, methods, regime = plan.parse(named, algorithm or made.usual)
+    algorithm, methods, regime = plan.parse(named, plan.agent(agent) or algorithm or made.usual)
     how = {"input": input, "instructor": instructor, "tier": tier, "seed": seed, "device": device, "out": out}
     how |= {"resume": resume, "threads": threads, "tensorboard": tensorboard, "allow_code": allow_code}
+    how |= {"memory": memory}
     with progress.shown(as_json) as tell:
         path = runner.run(made, algorithm=algorithm, methods=methods, regime=regime, progress=tell, **how)
     if not as_json:
@@ -163,6 +170,7 @@ def _closing(path: Path) -> None:
 def bench(
     curriculum: Annotated[str, CURRICULUM],
     methods: Annotated[str, Option(help="METHOD[@ALGORITHM], with commas between")] = "finetune,replay,joint",
+    agent: Agent = None,
     seeds: Annotated[int, Option(help="how many: 0, 1, …", min=1, max=1000)] = 1,
     first_seed: Annotated[int, Option(help="the first of them", min=0)] = 0,
     jobs: Annotated[int, Option(help="runs at a time; 0: one a core", min=0)] = 0,
@@ -182,6 +190,7 @@ def bench(
     from . import cluster
     from . import references as rows
     from .curriculum import load
+    from .plan import agent as named
     from .plan import default_out
     from .progress import shown
     from .record import read_run
@@ -191,6 +200,7 @@ def bench(
     folder = out or default_out(made.name, tier)
     how = {"tier": tier, "input": input, "instructor": instructor, "device": device, "allow_code": allow_code}
     labels = [m.strip() for m in methods.split(",") if m.strip()]
+    labels += [f"finetune@{named(agent)}"] if agent else []
     todo = benches.jobs(curriculum, made, labels, range(first_seed, first_seed + seeds), folder, references, **how)
     kept = {rows.key(row): row for row in (rows.read(results) if results else [])}
     known = {j: (j.plan.label, j.plan.seed, j.plan.hash) for j in todo}

@@ -47,6 +47,7 @@ class Plan:
     tier: str
     seed: int
     device: str
+    memory: bool = False
 
     @property
     def label(self) -> str:
@@ -59,7 +60,8 @@ class Plan:
         content = self.curriculum.model_dump(mode="json", exclude={"name", "about", "algorithms", "methods", "tiers"})
         keys = ("algorithm", "settings", "methods", "regime", "input", "instructor")
         joint = {"rows": "by the root of steps"} if self.regime == "joint" else {}  # they were divided evenly once
-        return {"results": RESULTS, "curriculum": content} | {k: getattr(self, k) for k in keys} | joint
+        kept = {"memory": True} if self.memory else {}  # so that runs without are hashed as before
+        return {"results": RESULTS, "curriculum": content} | {k: getattr(self, k) for k in keys} | joint | kept
 
     @cached_property
     def hash(self) -> str:
@@ -97,6 +99,8 @@ def label(methods: Sequence[str], regime: str, algorithm: str) -> str:
 def parse(text: str, algorithm: str = "ppo") -> tuple[str, tuple[str, ...], str]:
     """(algorithm, methods, regime) of METHOD[+METHOD][@ALGORITHM]; finetune, joint and scratch stand alone.
 
+    An algorithm that is somebody's own, 'module:Class', is taken as it is.
+
     Raises UnknownName with the nearest names.
     """
     what, _, at = text.partition("@")
@@ -107,6 +111,13 @@ def parse(text: str, algorithm: str = "ppo") -> tuple[str, tuple[str, ...], str]
     if regimes:
         return _algorithm(at or algorithm), (), REGIMES[regimes[0]]
     return _algorithm(at or algorithm), tuple(_method(n)[0] for n in names), "sequence"
+
+
+def agent(name: str | None) -> str | None:
+    """The name of somebody's own agent. Raises ValueError where it does not look like one."""
+    if name is not None and not all(name.partition(":")):
+        raise ValueError(f"an agent is named module:Class, such as torch_agent:Ppo; {name!r} is not")
+    return name
 
 
 def ways(team: str) -> list[str]:
@@ -128,16 +139,28 @@ def plan(
     tier: str = "full",
     seed: int = 0,
     device: str = "auto",
+    allow_code: bool = False,
+    memory: bool = False,
 ) -> Plan:
-    """Resolve and check everything. Raises ValueError (UnknownName with the nearest names) for what is wrong."""
+    """Resolve and check everything. Raises ValueError (UnknownName with the nearest names) for what is wrong.
+
+    algorithm: a name of ALGORITHMS or, where code is allowed, somebody's own agent, 'module:Class'.
+    """
     from ..agents.instructors import INSTRUCTORS
     from ..agents.interface import INPUTS
+    from ..agents.outsider import outside
     from ..agents.team.teams import TEAMS
 
     algorithm = _algorithm(algorithm)
+    if outside(algorithm) and not allow_code:
+        raise ValueError(f"{algorithm!r} would run code of its own; allow it with --allow-code")
+    if outside(algorithm) and methods:
+        raise ValueError(f"{methods[0]!r} works on Stable-Baselines3's algorithms, and {algorithm!r} is none")
     for name, known, kind in ((input, INPUTS, "input"), (instructor, INSTRUCTORS, "instructor")):
         if name not in known:
             raise registry.nearest(name, list(known), kind)
+    if memory and instructor != "language-model":
+        raise ValueError(f"the instructor {instructor!r} reads no memory; --memory needs language-model")
     if regime not in REGIMES.values():
         raise registry.nearest(regime, list(REGIMES.values()), "regime")
     if methods and regime != "sequence":
@@ -149,7 +172,8 @@ def plan(
     chosen = tuple(_settled(m, sized, algorithm) for m in methods)
     if len(teams := [m for m in methods if m in TEAMS]) > 1:
         raise ValueError(f"a team learns in one way: {' or '.join(teams)}?")
-    return Plan(sized, algorithm, _settings(sized, algorithm), chosen, regime, input, instructor, tier, seed, device)
+    settings = _settings(sized, algorithm)
+    return Plan(sized, algorithm, settings, chosen, regime, input, instructor, tier, seed, device, memory)
 
 
 def default_out(curriculum: str, tier: str) -> Path:
@@ -173,8 +197,9 @@ def build_methods(plan: Plan) -> list[Any]:
 
 def _algorithm(name: str) -> str:
     from ..agents.algorithms import ALGORITHMS
+    from ..agents.outsider import outside
 
-    if name not in ALGORITHMS:
+    if name not in ALGORITHMS and not outside(name):
         raise registry.nearest(name, ALGORITHMS, "algorithm")
     return name
 
@@ -193,12 +218,31 @@ def _method(name: str) -> tuple[str, Any]:
 
 def _settings(curriculum: Curriculum, algorithm: str) -> dict[str, Any]:
     from ..agents.algorithms import ALGORITHMS
+    from ..agents.outsider import outside
     from .curriculum import Algorithm
 
+    if outside(algorithm):
+        return _outsider(curriculum, algorithm)
     given = curriculum.algorithms.get(algorithm, Algorithm())
     _check_names(given.settings, inspect.signature(ALGORITHMS[algorithm].build).parameters, f"setting of {algorithm}")
     own = {"rows": given.rows, "decay": given.decay} | ({"resets": given.resets} if given.resets else {})
     return {**own, **given.settings}
+
+
+def _outsider(curriculum: Curriculum, name: str) -> dict[str, Any]:
+    """What shapes a run of somebody's own agent: its settings, and a fingerprint of its file.
+
+    Its rows are those of the curriculum's first algorithm unless the curriculum names the agent itself.
+    """
+    from ..agents import outsider
+    from .curriculum import Algorithm
+
+    kind = outsider.load(name)
+    others = [a for n, a in curriculum.algorithms.items() if not outsider.outside(n)]
+    given = curriculum.algorithms.get(name) or Algorithm(rows=next(iter(others), Algorithm()).rows)
+    known = list(inspect.signature(kind).parameters)[len(outsider.GIVEN) :]
+    _check_names(given.settings, known, f"setting of {name}")
+    return {"rows": given.rows, "source": outsider.source(kind), **given.settings}
 
 
 def _settled(name: str, curriculum: Curriculum, algorithm: str) -> dict[str, Any]:

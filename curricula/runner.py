@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import json
 import os
 import resource
 import shutil
@@ -20,15 +19,15 @@ import torch
 from safetensors.numpy import save as safetensors
 
 from ..agents import algorithms
-from ..agents.instructors import INSTRUCTORS, LanguageModel
 from ..agents.learner import Learner
+from ..agents.outsider import Outsider, outside
 from ..agents.state import State
 from ..agents.team import league
 from ..agents.team.league import League
 from ..agents.team.teams import TEAMS, Team, divided
 from ..envs import registry
-from ..envs.instructions import reads_scene
 from . import body, checkpoint, curriculum, evaluation, folder, metrics
+from .mind import DATA, MEMORY, Mind
 from .plan import Part, Plan, build_methods, default_out, plan
 from .progress import Progress, Tell
 from .record import Record, read_json, read_run
@@ -60,22 +59,26 @@ def run(
     tensorboard: bool = False,
     evaluations: bool = True,
     checkpoint_share: float = 0.05,
+    memory: bool = False,
     progress: Tell = lambda _: None,
 ) -> Path:
     """Live through a curriculum (a name, a path, or one made in Python); returns the run's folder.
 
-    algorithm: None is the curriculum's usual one.
+    algorithm: None is the curriculum's usual one; 'module:Class', where code is allowed, is somebody's own agent.
     methods: names of agents.methods, or 'module:Class'; regime: "sequence", "joint" or "scratch".
     out: the folder (None: runs/<curriculum>[-<tier>]/<label>-<seed>); resume: go on with what is there, or begin.
     threads: of the physics (0: as the world says); the numbers do not depend on it.
     evaluations: False learns without ever trying the policy, and so keeps no record; stages cannot move on early then.
     checkpoint_share: of the time that checkpoints may take; a stage always starts with one.
+    memory: whether the language model that instructs remembers (agents.memory), in memory.sqlite of the folder.
 
     Raises ValueError, before anything is written, for what is wrong in what was asked for; Stopped where the run
     was interrupted, with the cause attached.
     """
     made = what if isinstance(what, curriculum.Curriculum) else curriculum.load(what, allow_code)
-    planned = plan(made, algorithm or made.usual, methods, regime, input, instructor, tier, seed, device)
+    planned = plan(
+        made, algorithm or made.usual, methods, regime, input, instructor, tier, seed, device, allow_code, memory
+    )
     if not evaluations and any(part.enough for part in planned.parts):
         raise ValueError(f"{made.name}: stages move on by their evaluations (until); a run without any cannot")
     path = Path(out) if out is not None else default_out(made.name, tier) / f"{planned.label}-{seed}"
@@ -107,11 +110,10 @@ class Life:
         self._log = path / "tensorboard" if tensorboard else None
         self._worlds: dict[tuple[int, int], Any] = {}
         self._success: dict[str, float] = {}
-        self._asked = 0
-        self._instructor = INSTRUCTORS[plan.instructor]()
-        self.reads_scene = reads_scene(self._instructor.instruct)  # and so of _instruct
+        self.mind = Mind(plan, path)
         self.body = body.of(plan.curriculum, plan.input, "central" in [m["name"] for m in plan.methods])
-        algorithms.check(plan.algorithm, self.body.actions, self.body.tasks)
+        if not outside(plan.algorithm):
+            algorithms.check(plan.algorithm, self.body.actions, self.body.tasks)
         # where it stands: the stage, the evaluations made in it and in all, steps before it and the learner's then
         self.at = {"stage": 0, "point": 0, "evaluations": 0, "before": 0, "offset": 0, "saves": 0}
         self._saved_at, self._save_took = 0.0, 0.0
@@ -141,6 +143,8 @@ class Life:
             self._count("resumes", 1)
         if saved:
             self._go_on(arrays, meta)
+        else:
+            self.mind.begin()
 
     def run(self) -> None:
         """From where it stands to the end."""
@@ -152,6 +156,7 @@ class Life:
             self._end(self.parts[stage])
         if self._evaluations:
             folder.write_json(self.path / "metrics.json", metrics.compute(read_run(self.path).scores))
+        self.mind.save()
         self._write_costs()
         shutil.rmtree(self.path / "checkpoints", ignore_errors=True)
         self._tell("done")
@@ -243,7 +248,7 @@ class Life:
                 self.tasks[task].task,
                 episodes,
                 settings=self._settings(task),
-                instruct=self._instruct,
+                instruct=self.mind.recall,
                 partners=self.tasks[task].partners,
             )
             self._worlds[task, episodes] = made
@@ -253,18 +258,16 @@ class Life:
         names, settings = [self.tasks[i].task for i in part.tasks], [self._settings(i) for i in part.tasks]
         partners = [self.tasks[i].partners for i in part.tasks]
         shares = [self.plan.share(name) for name in names]
-        return self.body.env(names, self.plan.settings["rows"], settings, partners, shares, instruct=self._instruct)
+        return self.body.env(names, self.plan.settings["rows"], settings, partners, shares, instruct=self.mind.instruct)
 
     def _settings(self, task: int) -> dict[str, Any]:
         engine = "mujoco" in registry.spec(self.tasks[task].task).tags
         return {**({"nthread": self._threads} if engine and self._threads else {}), **self.tasks[task].settings}
 
-    def _instruct(self, briefings, states):
-        self._asked += len(briefings)
-        return self._instructor.instruct(briefings, states)
-
-    def _newborn(self) -> Learner | Team:
+    def _newborn(self) -> Learner | Team | Outsider:
         names = [m["name"] for m in self.plan.methods]
+        if outside(self.plan.algorithm):
+            return self._outsider()
         if any(league.seats(t.partners) for t in self.tasks) and (way := [n for n in names if n in TEAMS]):
             raise ValueError(f"{way[0]} leaves no seat to a league: past selves are those of one shared policy")
         team = next((m for m in self.plan.methods if divided(m["name"])), None)
@@ -273,6 +276,11 @@ class Life:
         kind, episodes = TEAMS[team["name"]], self.plan.curriculum.evaluation.episodes
         seating = {t.task: kind.seats(self._world(i, episodes)) for i, t in enumerate(self.tasks)}
         return kind(self._member, seating, **team["settings"])
+
+    def _outsider(self) -> Outsider:
+        if any(league.seats(t.partners) for t in self.tasks):
+            raise ValueError(f"a league plays past selves of our own learners, not of {self.plan.algorithm}")
+        return Outsider(self.plan.algorithm, self.plan.seed, self.plan.settings)
 
     def _member(self, seat: int) -> Learner:
         """The learner of a team's seat: each begins with weights of its own."""
@@ -297,8 +305,7 @@ class Life:
         state = State(meta={"at": dict(self.at), "success": dict(self._success)})
         state.put("learner", self.learner.state())
         state.arrays |= {f"env/{k}": v for k, v in self.env.state().items()}
-        if isinstance(self._instructor, LanguageModel):
-            state.arrays["instructor"] = np.frombuffer(json.dumps(self._instructor.state()).encode(), np.uint8)
+        state.arrays |= self.mind.save()
         with self._counted("saving"):
             size = checkpoint.save(self.path / "checkpoints", self.at["saves"], state.arrays, state.meta)
         self.costs["checkpoint_bytes"] = size
@@ -311,8 +318,7 @@ class Life:
         self.env = self._env(self.parts[self.at["stage"]])
         state = State(arrays, meta)
         self.env.restore({k.removeprefix("env/"): v for k, v in arrays.items() if k.startswith("env/")})
-        if isinstance(self._instructor, LanguageModel):
-            self._instructor.restore(json.loads(arrays["instructor"].tobytes()))
+        self.mind.restore(arrays)
         self.learner.restore(state.get("learner"), self.env)
 
     # what it cost, and telling
@@ -336,12 +342,10 @@ class Life:
                 self.costs |= {f"player {world.id} {name}": value for name, value in statistics.items()}
 
     def _write_costs(self) -> None:
-        self._count("instructor_calls", self._asked)
-        self._asked = 0
+        self._count("instructor_calls", self.mind.asked)
+        self.mind.asked = 0
         self._hear()
-        if isinstance(self._instructor, LanguageModel):
-            self.costs |= {f"instructor_{k}": v for k, v in self._instructor.counts.items() if k != "calls"}
-            self.costs["instructor_model_calls"] = self._instructor.counts["calls"]
+        self.costs |= self.mind.costs()
         self.costs["steps"] = self.at["before"] + self.learner.num_timesteps - self.at["offset"]
         self.costs["seconds"] = round(sum(v for k, v in self.costs.items() if k.startswith("seconds_")), 3)
         self.costs["parameters"] = int(sum(a.size for a in self.learner.weights().values()))
@@ -389,7 +393,7 @@ def describe(plan: Plan) -> dict[str, Any]:
         "hash",
     )
     about = {"format": FORMAT, "suite": checkpoint.VERSION, "curriculum": plan.curriculum.model_dump(mode="json")}
-    about |= {k: getattr(plan, k) for k in keys}
+    about |= {k: getattr(plan, k) for k in keys} | ({"memory": True} if plan.memory else {})
     versions = {"python": sys.version.split()[0]} | {name: metadata.version(name) for name in LIBRARIES}
     return about | {"versions": versions, "command": " ".join([os.path.basename(sys.argv[0]), *sys.argv[1:]])}
 
@@ -416,6 +420,8 @@ def _no_links(path: Path) -> None:
         "checkpoints",
         "policies",
         "tensorboard",
+        MEMORY,
+        DATA,
     ]
     for name in names:
         if (path / name).is_symlink():
