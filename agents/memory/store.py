@@ -124,7 +124,7 @@ class Store:
 
     def tried(self, goal: str, said: Sequence[str], most: int, touch: bool = True) -> list[str]:
         """What came of these instructions for this goal and goals like it; the most alike first, then the newest."""
-        near = self._near(as_data(goal))
+        near = self.near(as_data(goal))
         if not near or most < 1 or not said:
             return []
         told = json.dumps([as_data(s) for s in said])
@@ -137,7 +137,7 @@ class Store:
         self._touch("episodic", found[:most], touch)
         return [in_words("episodic", row) for row in found[:most]]
 
-    def _near(self, goal: str) -> dict[str, float]:
+    def near(self, goal: str) -> dict[str, float]:
         """Goals that are alike, and how much: cosines, rounded, so that a batch changes nothing."""
         known = [g for (g,) in self._base.execute("select distinct goal from episodic order by goal")]
         if len(self._vectors) > 4 * self.entries:
