@@ -29,28 +29,31 @@ RESULTS = Path(__file__).parent / "results" / "text-needs.jsonl"
 COPIES = 10  # so that each user comes back often
 
 
-def shares(world: Any, script: Callable[[], Any], seed: int, episodes: int) -> float:
-    """The share of successes among so many episodes of each of the copies together, from their first on."""
+def shares(world: Any, actions: Callable[[Any], Any], seed: int, episodes: int) -> float:
+    """The share of successes among so many episodes of all copies together, from their first on.
+
+    actions: what all agents observe -> what they do.
+    """
     n = world.num_envs
-    world.reset(np.arange(n), range(seed * n, seed * n + n))
+    obs, _ = world.reset(np.arange(n), range(seed * n, seed * n + n))
     won, ended, each = np.zeros(n, int), np.zeros(n, int), -(-episodes // n)
     while ended.min() < each:
-        result, _, _ = autoreset.step(world, script())
+        result, obs, _ = autoreset.step(world, actions(obs))
         counted = result.done & (ended < each)
         won, ended = won + (counted & result.info["success"]), ended + counted
     return float(won.sum() / ended.clip(max=each).sum())
 
 
-def detective(talk: bool) -> tuple[Any, Callable[[], Any]]:
+def detective(talk: bool) -> tuple[Any, Callable[[Any], Any]]:
     """The script tells what it knows; where nothing can be said, it names whoever fits its own clue."""
     world = envs.make("ludus/Detective-v0", COPIES, talk=talk)
-    return world, world.scripted
+    return world, lambda obs: world.scripted()
 
 
-def assistant(notes: bool) -> tuple[Any, Callable[[], Any]]:
+def assistant(notes: bool) -> tuple[Any, Callable[[Any], Any]]:
     """The script acts on what the user said in this visit, and in others where it has notes of them."""
     world: Any = envs.make("ludus/Assistant-v0", COPIES, notes=notes)
-    return world, world.attend
+    return world, lambda obs: world.attend()
 
 
 NEEDS = {"ludus/Detective-v0: talk": detective, "ludus/Assistant-v0: memory": assistant}

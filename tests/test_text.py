@@ -13,6 +13,7 @@ from sb3_contrib import MaskablePPO
 from stable_baselines3.common.monitor import Monitor
 
 from ludus import envs
+from ludus.envs.text import layout
 from ludus.envs.text.bargain import Bargain, best
 from ludus.envs.text.lexicon import read
 from ludus.envs.text.world import TextWorld
@@ -203,6 +204,16 @@ def test_detectives_need_each_other():
     assert together.all() and alone.mean() < 0.6
 
 
+def test_a_detective_notes_whom_its_clues_and_what_it_heard_fit():
+    world = build("ludus/Detective-v0", 50)
+    world.reset(np.arange(50), range(50))
+    world.step(world.scripted())  # everybody tells the clue about the one wanted
+    clue = world.clue(0)
+    own, *heard = world.notes(world.looks, 0, clue, slice(None))
+    fits = own[np.arange(50), :, world.aim] & heard[0] & heard[1]
+    assert np.array_equal(np.argmax(fits, axis=1), world.wanted()) and (fits.sum(axis=1) == 1).all()
+
+
 def test_two_clues_of_three_leave_more_than_one_suspect():
     world = build("ludus/Detective-v0", 200)
     world.reset(np.arange(200), range(200))
@@ -222,6 +233,28 @@ def test_half_a_map_tells_two_chests_and_both_halves_one():
     assert (world.hidden[:, 0] != world.hidden[:, 1]).all()
 
 
+def test_the_map_leaves_two_chests_until_the_other_half_is_shown():
+    world, rows = build("ludus/Treasure-v0", 64), np.arange(64)
+    world.reset(rows, range(64))
+    for shown, left in ((False, 2), (True, 1)):
+        world.read[:] = shown
+        for k in range(2):
+            may = world.may(k)
+            assert (may.sum(axis=2) == left).all() and may[rows[:, None], [0, 1], world.hidden].all()
+
+
+def test_a_sign_leads_to_every_room_by_the_shortest_way():
+    world, rows = build("ludus/Treasure-v0", 64), np.arange(64)
+    world.reset(rows, range(64))
+    for room in range(len(world.rooms)):
+        here = world.room[:, 0].copy()
+        for left in range(len(world.rooms), -1, -1):
+            assert (world.far[rows, here, room] <= left).all()
+            sign = layout.ways(world.link, world.far, here)[:, room]
+            assert np.array_equal(sign.sum(axis=1), here != room)
+            here = np.where(here == room, room, np.argmax(sign, axis=1))
+
+
 def test_a_wrong_chest_ends_the_hunt_and_pays_less():
     world = build("ludus/Treasure-v0", 32)
     world.reset(np.arange(32), range(32))
@@ -230,7 +263,7 @@ def test_a_wrong_chest_ends_the_hunt_and_pays_less():
     world.room[:, 0] = world.stood[np.arange(32), wrong]
     act = {"ann": world.table.number("open", wrong), "bob": np.zeros(32, int)}
     result = world.step(act)
-    assert result.done.all() and not result.info["success"].any() and (result.reward["ann"] < -0.5).all()
+    assert result.done.all() and not result.info["success"].any() and (result.reward["ann"] < -world.fine / 2).all()
 
 
 def test_a_locked_room_opens_to_the_key_alone():

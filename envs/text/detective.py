@@ -26,6 +26,7 @@ class Detective(TextWorld):
     """
 
     max_episode_steps = 12
+    fine = 0.2  # a dearer name, and who learns from nothing never says one
 
     def __init__(self, num_envs: int, data: dict[str, Any], talk: bool = True, **settings: Any):
         self.data, self.people, self.roles = data, list(data["people"]), list(data["roles"])
@@ -66,7 +67,14 @@ class Detective(TextWorld):
         return np.take_along_axis(self.looks[:, :, k], self.who, axis=1)
 
     def encode(self, k: int, rows: Rows) -> list[np.ndarray]:
-        return [one_hot(self.looks[rows], self.count), one_hot(self.clue(k)[rows], self.count)]
+        looks, clue = self.looks[rows], self.clue(k)[rows]
+        return [one_hot(looks, self.count), one_hot(clue, self.count), *self.notes(looks, k, clue, rows)]
+
+    def notes(self, looks: np.ndarray, k: int, clue: np.ndarray, rows: Rows) -> list[np.ndarray]:
+        """Whom agent k's own clues fit, (m, people, roles) bool, and the last word of each other agent, (m, people)."""
+        words = looks + self.count * np.arange(3)
+        heard = [self.heard[rows, k, j, None, None] for j in range(3) if j != k and self.words]
+        return [looks[:, :, k, None] == clue[:, None], *((words == word).any(axis=2) for word in heard)]
 
     def can_accuse(self, k: int) -> np.ndarray:
         return np.repeat((self.named < 0)[:, None], len(self.people), axis=1)

@@ -68,3 +68,9 @@ def towards(link: np.ndarray, far: np.ndarray, here: np.ndarray, there: np.ndarr
     rows = np.arange(len(here))
     nearer = link[rows, here] & (far[rows, :, there] == far[rows, here, there][:, None] - 1)
     return np.argmax(nearer, axis=1)
+
+
+def ways(link: np.ndarray, far: np.ndarray, here: np.ndarray) -> np.ndarray:
+    """(n, rooms, rooms) bool: [i, a, b] tells whether b is the next room on the way from here (n,) to room a."""
+    rows = np.arange(len(here))
+    return link[rows, here, None] & (far == far[rows, here][:, :, None] - 1)

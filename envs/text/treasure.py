@@ -20,8 +20,10 @@ class Treasure(QuestHouse):
     """Chest 2a + b holds the treasure: ann's half of the map tells a, bob's b, of each of two treasures.
 
     Who shows the half to the other, in one room, lets it be read. A chest without the treasure asked for is a trap:
-    opening it ends the episode. One room is locked until the key turns from next to it.
+    opening it ends the episode. One room is locked until the key turns from next to it. Each sees where the other is.
     """
+
+    fine = 0.2  # a dearer trap, and who learns from nothing never opens a chest again, and waits
 
     def verbs(self):
         return {**super().verbs(), "unlock": {"room": self.rooms}, "show": {}}
@@ -55,10 +57,26 @@ class Treasure(QuestHouse):
         return self.trapped
 
     def encode(self, k: int, rows: Rows) -> list[np.ndarray]:
-        mine, other = self.half(k)[rows], self.half(1 - k)[rows]
-        other = np.where(self.read[rows, k][:, None], other, -1)
+        may, ways = self.may(k)[rows], self.ways(k, self.every[rows])
         locked = one_hot(self.locked[rows], len(self.rooms))
-        return [*super().encode(k, rows), locked, one_hot(mine, 2), one_hot(other, 2)]
+        return [*super().encode(k, rows), locked, may, self.read[rows][:, [k, 1 - k]], *ways]
+
+    def ways(self, k: int, rows: np.ndarray) -> list[np.ndarray]:
+        """Which room comes next for agent k, (m, ..., rooms) bool: to chests that may hold each treasure, to the other
+        agent, to the key where it was seen outside chests, to the locked room; none where there is no way to go."""
+        here, known, each = self.room[rows, k], self.known_at[rows, k, self.key], np.arange(len(rows))
+        ways = layout.ways(self.link[rows], self.far[rows], here)
+        key = np.where((known >= 0) & (known < len(self.rooms)), known, here)
+        locked = np.where(self.locked[rows] >= 0, self.locked[rows], here)
+        chests = ways[each[:, None], self.stood[rows]]
+        hoped = (self.may(k)[rows][:, :, :, None] & chests[:, None]).any(axis=2)
+        return [hoped, ways[each, self.room[rows, 1 - k]], ways[each, key], ways[each, locked]]
+
+    def may(self, k: int) -> np.ndarray:
+        """(num_envs, treasures, chests) bool: where each treasure may be, by what agent k has read of the map."""
+        chest = np.arange(len(self.furniture))
+        halves = [chest // 2 == self.half(0)[:, :, None], chest % 2 == self.half(1)[:, :, None]]
+        return halves[k] & (halves[1 - k] | ~self.read[:, k, None, None])
 
     def half(self, k: int) -> np.ndarray:
         """(num_envs, 2): what agent k's half tells of each treasure."""
@@ -155,6 +173,8 @@ class Treasure(QuestHouse):
 
     def scene(self, env: int, k: int) -> list[str]:
         said = super().scene(env, k)
+        if not self.present()[env, 0, 1]:
+            said.append(self._say("away", who=self.agents[1 - k], room=self.rooms[self.room[env, 1 - k]]))
         if self.locked[env] >= 0:
             said.append(self._say("locked", room=self.rooms[self.locked[env]]))
         halves = [("map_half", k)] + ([("map_other", 1 - k)] if self.read[env, k] else [])

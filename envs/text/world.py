@@ -38,6 +38,7 @@ class TextWorld(World):
 
     render_fps = 2
     max_episode_steps = 40
+    fine = 1.0  # what it costs when nothing more can come of an episode
 
     def __init__(
         self,
@@ -106,7 +107,7 @@ class TextWorld(World):
 
     def earned(self, gain: np.ndarray, success: np.ndarray, failed: np.ndarray) -> Arrays:
         """agent -> (num_envs,) float64; all earn the same unless a world says otherwise."""
-        common = self.pay * gain + success - failed - STEP_COST
+        common = self.pay * gain + success - self.fine * failed - STEP_COST
         return {a: common.copy() for a in self.agents}
 
     def plan(self) -> Arrays:
