@@ -37,6 +37,7 @@ proofs: .venv/installed
 
 docs: .venv/documented build/types
 	PATH="$(CURDIR)/$(BIN):$$PATH" NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet
+	@! grep -rlE '<(script|link|img|iframe)[^>]* (src|href)="?(https?:)?//' build/site --include='*.html' # from elsewhere
 	@echo "documentation: build/site/index.html"
 
 clean:

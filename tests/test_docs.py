@@ -80,9 +80,7 @@ def test_programs_that_are_only_shown_are_few_and_known():
     assert shown <= EXCERPTS.keys()
 
 
-@pytest.mark.parametrize(
-    "page", [p for p in PAGES if re.search(r"```yaml.*?^stages:", p.read_text(), re.S | re.M)], ids=name
-)
+@pytest.mark.parametrize("page", [page for page in PAGES if "\nstages:" in page.read_text()], ids=name)
 def test_every_curriculum_is_one(page, tmp_path):
     """Where a block shows stages alone or a part of a file, it is not a whole curriculum; whole ones have widths."""
     for lang, _, text in parts(page):
