@@ -4,7 +4,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from lives import assert_same, live
 
 from ludus import envs
 from ludus.curricula import play
@@ -171,24 +170,6 @@ def test_rays_tell_own_from_other_and_how_far_they_are():
     ahead = world.sense()["blue_0"]["StackingSensor_size3_BlueRayPerceptionSensor"][0].reshape(3, 11, 8)[-1, 0]
     assert ahead[:7].tolist() == [0, 0, 1, 0, 0, 0, 0]  # the opposing goal
     assert ahead[7] == 1 or ahead[7] == pytest.approx((pitch.NET + 3 - 0.5) / 20, abs=0.01)
-
-
-# The wire
-
-
-@pytest.mark.parametrize("name", [*GAMES, "ludus/StrikersVsGoalieGoal-v0"])
-def test_through_the_wire_a_game_of_two_sides_lives_the_same_life(name):
-    near = make(name, 2, max_episode_steps=8)
-    far = make(name, 2, max_episode_steps=8, wire=True, timeout=60)
-    try:
-        assert (far.agents, far.groups, far.observation_spaces) == (near.agents, near.groups, near.observation_spaces)
-        one, other = (live(world, [4, 5], 18) for world in (near, far))
-        extra = {k for moment in other[:2] for k in moment if k.endswith((".waiting", ".restarted"))}
-        assert_same([{k: v for k, v in moment.items() if k not in extra} for moment in other], one)
-        teams = {b.brain for b in near.behaviour_of.values()}
-        assert set(far.client.behavior_specs) == teams and len(teams) == 2
-    finally:
-        far.close()
 
 
 # A person joins

@@ -5,13 +5,11 @@ from typing import Any
 import numpy as np
 import pytest
 from acting import success
-from lives import assert_same, flat, live
 
 from ludus import envs
 from ludus.envs.unity.player import pushing
 from ludus.envs.unity.player.dungeon_escape import DOOR, PORTAL
 from ludus.envs.unity.player.walkers import AHEAD, RIGHTWARD, STAY
-from ludus.envs.views import autoreset
 
 pytestmark = pytest.mark.filterwarnings("ignore:distutils Version classes")
 PUSH, GOAL, DUNGEON = "CooperativePushBlock-v0", "CooperativePushBlockGoal-v0", "DungeonEscape-v0"
@@ -237,48 +235,6 @@ def test_a_turn_is_to_the_right_and_of_twenty_degrees_a_decision():
 
 
 # The wire
-
-
-def wired(name, copies, **settings):
-    return envs.make(name, copies, wire=True, timeout=20, **settings)
-
-
-def plain(life):
-    return [{k: v for k, v in moment.items() if not k.endswith((".waiting", ".restarted"))} for moment in life]
-
-
-@pytest.mark.parametrize(("name", "settings"), [(PUSH, {"obs": "grid"}), (GOAL, {})])
-def test_through_the_wire_a_game_lives_the_same_life(name, settings):
-    near, far = start(name, 2, **settings, max_episode_steps=12), wired(name, 2, **settings, max_episode_steps=12)
-    try:
-        assert (far.agents, far.groups, far.observation_spaces) == (near.agents, near.groups, near.observation_spaces)
-        assert_same(plain(live(far, [4, 5], 20)), live(near, [4, 5], 20))
-    finally:
-        far.close()
-
-
-def test_through_the_wire_who_leaves_early_who_is_paid_and_who_begins_again_are_the_same():
-    """The script plays in this process and both are moved by it: deaths, group rewards, areas that end apart."""
-    near, far = envs.make(DUNGEON, 3), wired(DUNGEON, 3)
-    try:
-        assert_same([far.reset(np.arange(3), [1, 2, 3])[0]], [near.reset(np.arange(3), [1, 2, 3])[0]])
-        left, ends = 0, 0
-        for _ in range(130):
-            actions = near.scripted()
-            moments = []
-            for world in (near, far):
-                result, obs, info = autoreset.step(world, actions)
-                moments += plain([flat({
-                    "final": result.obs, "reward": result.reward, "terminated": result.terminated,
-                    "obs": obs, "info": info, "last": {"truncated": result.truncated, "done": result.done},
-                })])  # fmt: skip
-            assert_same(moments[1:], moments[:1])
-            some = np.sum([flags.astype(int) for flags in result.terminated.values()], axis=0)
-            left += int(((some > 0) & (some < 3)).any())
-            ends += int(result.done.any() and not result.done.all())
-        assert left > 10 and ends > 2
-    finally:
-        far.close()
 
 
 def test_without_our_channel_a_player_tells_groups_ends_and_new_agents_as_unity_does():

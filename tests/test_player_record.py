@@ -19,7 +19,7 @@ WIRED = {
     "observation": 20,
     "action": 3,
     "evaluation": {"per_stage": 1, "episodes": 2, "last_episodes": 2},
-    "stages": [{"task": "ludus/Basic-v0", "steps": 400, "settings": {"wire": True, "restarts": 3, "timeout": 20}}],
+    "stages": [{"task": "ludus/Basic-v0", "steps": 200, "settings": {"wire": True, "restarts": 3, "timeout": 20}}],
     "algorithms": {"ppo": {"rows": 4, "settings": {"n_steps": 25, "batch_size": 100, "n_epochs": 1}}},
 }
 

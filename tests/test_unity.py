@@ -1,15 +1,20 @@
 """Unity on both sides of the wire: our worlds through Unity's client, and our players under it."""
 
+import functools
+import gc
 import os
 import signal
+import socket
+import subprocess
 import sys
 import time
 from pathlib import Path
 from typing import Any
 
+import fake_player
 import numpy as np
+import players
 import pytest
-from lives import assert_same, live
 
 from ludus import envs
 from ludus.envs.unity.launch import PlayerError
@@ -53,49 +58,45 @@ def test_always_right_earns_what_unity_documents_in_basic():
     assert round(float(earned[0]), 6) == 0.93
 
 
-# The wire
-
-
-@pytest.mark.parametrize(
-    ("name", "settings"),
-    [("Basic", {}), ("Ball3D", {}), ("GridWorld", {}), ("GridWorld", {"obs": "camera"}), ("BasicGoal", {})],
-)
-def test_through_the_wire_a_game_lives_the_same_life(name, settings):
-    limit: dict[str, Any] = {"max_episode_steps": 14}
-    near = envs.make(f"ludus/{name}-v0", 3, **settings, **limit)
-    far = wired(f"ludus/{name}-v0", **settings, **limit)
-    try:
-        assert far.capabilities == near.capabilities
-        assert (far.agents, far.groups, far.observation_spaces) == (near.agents, near.groups, near.observation_spaces)
-        one, other = (live(world, [4, 5, 6], 40) for world in (near, far))
-        extra = {key for key in other[0] if key.endswith((".waiting", ".restarted"))}
-        extra |= {key for key in other[1] if key.endswith((".waiting", ".restarted"))}
-        assert_same([{k: v for k, v in moment.items() if k not in extra} for moment in other], one)
-        assert sum(moment["last.done"].sum() for moment in one[1:]) > 3
-    finally:
-        far.close()
-
-
 # Players that misbehave
 
 
 @pytest.fixture
-def fake(tmp_path):
-    """fault -> a world of such a player; afterwards none of its processes may be left."""
+def fake():
+    """fault -> a world of such a player, which is a thread of this process."""
     worlds = []
 
     def build(fault, copies=2, **settings: Any) -> Any:
-        file = tmp_path / fault
-        file.write_text(f'#!/bin/sh\nexec {sys.executable} {FAKES} {fault} "$@"\n')
-        file.chmod(0o755)
-        given: dict[str, Any] = {"connect": 30, "timeout": 20, "restarts": 1} | settings
-        worlds.append(UnityWorld(copies, str(file), **given))
+        port = players.beside(functools.partial(fake_player.main, fault))
+        given: dict[str, Any] = {"timeout": 20, "restarts": 0} | settings
+        worlds.append(UnityWorld(copies, None, port=port, **given))
         return worlds[-1]
 
     yield build
     for world in worlds:
         world.close()
-    assert processes(str(FAKES)) == []
+
+
+SHELL = {"never-connects": "sleep 600", "dies-at-once": "exit 3"}  # what needs no Python
+
+
+@pytest.fixture
+def launched(tmp_path):
+    """fault -> a world of such a player, which is a process; afterwards none may be left."""
+    worlds = []
+
+    def build(fault, **settings: Any) -> Any:
+        file = tmp_path / fault
+        file.write_text(f"#!/bin/sh\n{SHELL.get(fault, f'exec {sys.executable} {FAKES} {fault} $*')}\n")
+        file.chmod(0o755)
+        given: dict[str, Any] = {"connect": 30, "timeout": 20, "restarts": 1} | settings
+        worlds.append(UnityWorld(2, str(file), **given))
+        return worlds[-1]
+
+    yield build
+    for world in worlds:
+        world.close()
+    assert processes(str(tmp_path)) == processes(str(FAKES)) == []
 
 
 def processes(words: str) -> list[int]:
@@ -112,6 +113,10 @@ def processes(words: str) -> list[int]:
     return found
 
 
+def alive(process: int) -> bool:
+    return Path(f"/proc/{process}").exists()
+
+
 def act(world):
     return world.step({a: np.ones((world.num_envs, 1), int) for a in world.agents})
 
@@ -119,22 +124,22 @@ def act(world):
 @pytest.mark.parametrize(
     ("fault", "words", "within"),
     [
-        ("never-connects", "no answer within 3 s", 9),
+        ("never-connects", "no answer within 1 s", 7),
         ("dies-at-once", "return code 3", 8),
         ("dies-after-hello", "return code 4", 12),
         ("old-version", "it speaks API 0.9.0", 12),
     ],
 )
-def test_a_player_that_cannot_be_used_is_one_clear_error(fake, fault, words, within):
+def test_a_player_that_cannot_be_used_is_one_clear_error(launched, fault, words, within):
     begin = time.monotonic()
     with pytest.raises(PlayerError, match=words):
-        fake(fault, connect=3 if fault == "never-connects" else 30)
+        launched(fault, connect=1 if fault == "never-connects" else 30)
     assert time.monotonic() - begin < within
 
 
-@pytest.mark.parametrize("fault", ["crashes", "hangs", "nan"])
-def test_a_fault_in_mid_episode_costs_one_episode_and_is_counted(fake, fault):
-    world = fake(fault, timeout=2)
+@pytest.mark.parametrize("fault", ["crashes", "hangs"])
+def test_a_fault_in_mid_episode_costs_one_episode_and_is_counted(launched, fault):
+    world = launched(fault, timeout=1)
     world.reset(np.arange(2))
     results = [act(world)]
     while not results[-1].truncated.any():
@@ -150,6 +155,14 @@ def test_a_fault_in_mid_episode_costs_one_episode_and_is_counted(fake, fault):
             act(world)
 
 
+def test_what_is_not_a_number_is_a_fault(fake):
+    world = fake("nan")
+    world.reset(np.arange(2))
+    with pytest.raises(PlayerError, match=r"NaN.*restarted 0 times before"):
+        for _ in range(10):
+            act(world)
+
+
 def test_a_player_that_changes_its_behaviours_is_refused(fake):
     world = fake("other-behaviour")
     world.reset(np.arange(2))
@@ -159,7 +172,7 @@ def test_a_player_that_changes_its_behaviours_is_refused(fake):
 
 
 def test_more_agents_than_places_are_refused(fake):
-    world = fake("too-many", restarts=0)
+    world = fake("too-many")
     with pytest.raises(PlayerError, match="an agent too many of Fake"):
         act(world)
 
@@ -233,14 +246,12 @@ def killed(world):
 
 
 def test_every_kill_of_a_player_in_training_is_one_restart_and_nothing_is_left():
-    world = wired("ludus/Ball3D-v0", 4, restarts=3)
-    mine = world.client._process.pid
-    rng = np.random.default_rng(0)
+    world = wired("ludus/Ball3D-v0", 4, restarts=2)
     world.reset(np.arange(4), range(4))
-    moments, lost = sorted(rng.choice(np.arange(5, 40), 2, replace=False)), 0
+    mine, lost = world.client._process.pid, 0
     try:
-        for t in range(45):
-            if t in moments:
+        for t in range(15):
+            if t == 7:
                 killed(world)
             result = world.step({"agent": np.zeros((4, 2), np.float32)})
             lost += int(result.info["restarted"].any())
@@ -248,37 +259,53 @@ def test_every_kill_of_a_player_in_training_is_one_restart_and_nothing_is_left()
                 world.reset(np.flatnonzero(result.done))
     finally:
         world.close()
-    assert lost == world.restarts == 2
-    assert not Path(f"/proc/{mine}").exists()
-    assert processes("ludus-player") == []
+    assert lost == world.restarts == 1
+    assert not alive(mine) and processes("ludus-player") == []
 
 
-def test_a_keyboard_interrupt_leaves_a_world_that_closes(monkeypatch):
-    world = wired("ludus/Basic-v0", 1)
-    player = world.client._process.pid
+def test_two_worlds_at_once_find_ports_and_an_interrupt_leaves_one_that_closes(monkeypatch):
+    worlds = [wired("ludus/Basic-v0", 1) for _ in range(2)]
+    for world in worlds:
+        world.reset(np.arange(1))
+    mine = [world.client._process.pid for world in worlds]
+    assert len(set(mine)) == 2
 
     def interrupted(*_):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(type(world.client._communicator), "poll_for_timeout", interrupted)
-        world.step({"agent": np.zeros((1, 1), int)})
+        patch.setattr(type(worlds[0].client._communicator), "poll_for_timeout", interrupted)
+        worlds[0].step({"agent": np.zeros((1, 1), int)})
+    worlds.pop(0).close()
+    assert not alive(mine[0]) and alive(mine[1])
+    del world
+    worlds.clear()  # the other one is merely forgotten
+    gc.collect()
+    assert not alive(mine[1])
+
+
+def test_a_program_that_forgets_its_world_ends_and_leaves_no_player():
+    program = (
+        "import numpy as np; from ludus import envs; world = envs.make('ludus/Basic-v0', wire=True);"
+        "world.reset(np.arange(1)); print(world.client._process.pid, flush=True); forgotten"
+    )
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
+    assert "NameError: name 'forgotten'" in ran.stderr and ran.returncode == 1
+    assert not alive(int(ran.stdout))
+
+
+def test_a_wired_game_that_is_only_asked_what_it_is_starts_no_player():
+    world = wired("ludus/Basic-v0")
+    assert world.client is None and world.action_spaces and world.goal.text
     world.close()
-    assert not Path(f"/proc/{player}").exists()
+    with pytest.raises(PlayerError, match="is closed"):
+        world.reset(np.arange(3))
 
 
-def test_a_port_in_use_is_named_and_a_free_one_is_found():
-    import socket
-
+def test_a_port_in_use_is_named():
     with socket.socket() as holder:
         holder.bind(("localhost", 0))
         holder.listen()
         port = holder.getsockname()[1]
         with pytest.raises(PlayerError, match=f"port {port} is in use"):
-            wired("ludus/Basic-v0", 1, port=port)
-    worlds = [wired("ludus/Basic-v0", 1) for _ in range(2)]
-    for world in worlds:
-        world.reset(np.arange(1))
-    for world in worlds:
-        world.close()
-    assert processes("ludus-player") == []
+            wired("ludus/Basic-v0", 1, port=port).reset(np.arange(1))

@@ -5,23 +5,29 @@ from __future__ import annotations
 import atexit
 import contextlib
 import os
+import queue
 import shutil
 import signal
 import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent import futures
 from pathlib import Path
 from typing import Any
+
+import grpc
 
 from . import protocol
 
 # isort: split
+from mlagents_envs.communicator_objects.unity_to_external_pb2_grpc import add_UnityToExternalProtoServicer_to_server
 from mlagents_envs.environment import UnityEnvironment
 from mlagents_envs.exception import UnityException, UnityTimeOutException, UnityWorkerInUseException
-from mlagents_envs.rpc_communicator import RpcCommunicator
+from mlagents_envs.rpc_communicator import RpcCommunicator, UnityToExternalServicerImplementation
 
 SLICE = 0.2  # seconds from one look at the process to the next
 GRACE = 5  # seconds that a player has to quit before it is killed
@@ -32,10 +38,57 @@ class PlayerError(RuntimeError):
     """A player that cannot be used; says which, what happened, and what its log ends with."""
 
 
+class Daemons(futures.Executor):
+    """Threads that Python does not wait for at its end. A ThreadPoolExecutor's it does: the one that holds a player's
+    request would keep a program alive that has forgotten to close its world."""
+
+    def __init__(self, threads: int = 2):
+        self._calls = queue.SimpleQueue()
+        self._threads = [threading.Thread(target=self._work, daemon=True) for _ in range(threads)]
+        for thread in self._threads:
+            thread.start()
+
+    def submit(self, fn: Callable, /, *args: Any, **kwargs: Any) -> futures.Future:
+        future = futures.Future()
+        self._calls.put((future, fn, args, kwargs))
+        return future
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """End the threads, once they have done what they were given before."""
+        for _ in self._threads:
+            self._calls.put(None)
+
+    def _work(self) -> None:
+        while (call := self._calls.get()) is not None:
+            future, fn, args, kwargs = call
+            try:
+                future.set_result(fn(*args, **kwargs))
+            except BaseException as error:
+                future.set_exception(error)
+
+
 class Guarded(RpcCommunicator):
-    """Unity's communicator that notices a dead player at once, and waits for no message without a deadline."""
+    """Unity's communicator that notices a dead player at once, waits for no message without a deadline, and lets Python
+    end while a player waits for an answer."""
 
     unity_to_external: Any
+
+    def create_server(self):
+        self.check_port(self.port)
+        self._daemons = Daemons()
+        self.server = grpc.server(self._daemons, options=(("grpc.so_reuseport", 1),))  # type: ignore[arg-type]
+        self.unity_to_external = UnityToExternalServicerImplementation()
+        add_UnityToExternalProtoServicer_to_server(self.unity_to_external, self.server)
+        try:
+            self.server.add_insecure_port(f"[::]:{self.port}")
+        except RuntimeError as error:
+            raise UnityWorkerInUseException(self.worker_id) from error
+        self.server.start()
+        self.is_open = True
+
+    def close(self):
+        super().close()
+        self._daemons.shutdown()
 
     def poll_for_timeout(self, poll_callback=None):
         deadline = time.monotonic() + self.timeout_wait

@@ -27,7 +27,7 @@ def make(name: str, num_envs: int = 1, **settings: Any) -> UnityWorld:
 
 class WiredGame(UnityWorld):
     """A bundled game behind Unity's own client. What words, pictures and scripts need is read from a game of the same
-    state in this process, brought up to date when somebody asks."""
+    state in this process, brought up to date when somebody asks. The player is started when it is first needed."""
 
     def __init__(self, name: str, num_envs: int, settings: Mapping[str, Any], **wire: Any):
         parameters = {"parameters": wire["parameters"]} if "parameters" in wire else {}

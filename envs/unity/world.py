@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import weakref
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -92,7 +93,7 @@ class UnityWorld(World):
         if ours:
             self.capabilities = IN_PROCESS
         self.client: Client | None = None
-        self._launch()
+        self.closed = False
         try:
             self._describe()
         except BaseException:
@@ -109,11 +110,13 @@ class UnityWorld(World):
         side = [self.engine, self.scene, self.stats, *([self.control] if self.ours else [])]
         settings = self._launch_settings | {"seed": self.seed + 1000 * self.restarts}  # not the same life again
         self.client = start(self.player, self.arguments, side, num_areas=self.num_envs, **settings)
+        self.closed = False
+        self._guard = weakref.finalize(self, self.client._close)  # for a world that nobody closes
         self.engine.set_configuration_parameters(time_scale=self.time_scale)
         try:
             self._send({"control": True, "reset": list(range(self.num_envs))})
             self._wait()
-            self.table = Table(self._env.behavior_specs, self._env, self.num_envs, self.control.agents)
+            self._table = Table(self._env.behavior_specs, self._env, self.num_envs, self.control.agents)
         except FAULTS as error:
             said = report(self.player, self.arguments, error, self.client)
             self.close()
@@ -122,19 +125,32 @@ class UnityWorld(World):
             self.close()
             raise
 
+    def _needed(self) -> Client:
+        """The client; a player is started when it is first needed. Raises PlayerError once it was closed."""
+        if self.closed:
+            raise PlayerError(f"{self.id or self.player}: the player is closed")
+        if self.client is None:
+            self._launch()
+        assert self.client is not None
+        return self.client
+
     @property
     def _env(self) -> Client:
-        if self.client is None:
-            raise PlayerError(f"{self.id or self.player}: the player is closed")
-        return self.client
+        return self._needed()
+
+    @property
+    def table(self) -> Table:
+        self._needed()
+        return self._table
 
     def _send(self, words: Mapping[str, Any], arrays: Arrays | None = None) -> None:
         """Reset, with what our channel and the scene should know."""
+        env = self._env
         for name, value in self.parameters.items():
             self.scene.set_float_parameter(name, float(value))
         if self.ours:
             self.control.say(dict(words) | {"limit": self.max_episode_steps}, arrays)
-        self._env.reset()
+        env.reset()
 
     def _wait(self) -> None:
         """Go on until somebody asks for a decision: behaviours are not known before."""
@@ -146,6 +162,7 @@ class UnityWorld(World):
 
     def _describe(self) -> None:
         """Name agents, groups and spaces after what the player shows."""
+        self._launch()
         behavior, which, goal_signal = self._which
         self.groups = self.table.groups(behavior)
         self.agents = tuple(a for members in self.groups.values() for a in members)
@@ -223,7 +240,7 @@ class UnityWorld(World):
         self.restarts += 1
         if self.restarts > self.budget:
             raise PlayerError(f"{said}; it was restarted {self.budget} times before") from error
-        known, shown = self.table, {a: self.table.shown(a, self.watched[a]) for a in self.agents}
+        known, shown = self._table, {a: self._table.shown(a, self.watched[a]) for a in self.agents}
         self._relaunch()
         if not self.table.like(known):
             self.close()
@@ -310,8 +327,10 @@ class UnityWorld(World):
 
     def close(self, grace: int | None = None) -> None:
         """End the player; it has grace seconds to quit by itself."""
+        self.closed = True
         if self.client is not None:
             client, self.client = self.client, None
+            self._guard.detach()
             client._close(grace)
 
 

@@ -20,6 +20,7 @@ from mlagents_envs.communicator_objects import agent_info_pb2, observation_pb2, 
 VERSION, PACKAGE = "1.5.0", "2.0.1"
 METHOD = "/communicator_objects.UnityToExternalProto/Exchange"
 OK, RESET, QUIT = 200, 1, 2
+RETRY = 100  # milliseconds until a player that came before Python tries again
 CAPABILITIES = (
     "baseRLCapabilities", "concatenatedPngObservations", "compressedChannelMapping", "hybridActions",
     "trainingAnalytics", "variableLengthObservation", "multiAgentGroups",
@@ -37,8 +38,9 @@ class Communicator:
 
     def __init__(self, port: int, timeout: float):
         self.timeout = timeout
-        no_limit = [(f"grpc.max_{way}_message_length", -1) for way in ("send", "receive")]
-        self.channel = grpc.insecure_channel(f"localhost:{port}", options=no_limit)
+        options = [(f"grpc.max_{way}_message_length", -1) for way in ("send", "receive")]
+        options += [("grpc.initial_reconnect_backoff_ms", RETRY), ("grpc.max_reconnect_backoff_ms", 10 * RETRY)]
+        self.channel = grpc.insecure_channel(f"localhost:{port}", options=options)
         self._exchange = self.channel.unary_unary(
             METHOD, request_serializer=Message.SerializeToString, response_deserializer=Message.FromString
         )

@@ -1,0 +1,72 @@
+"""Every bundled game through Unity's client lives the same life as in this process."""
+
+from typing import Any
+
+import numpy as np
+import players
+import pytest
+from lives import IDS, assert_same, flat, live
+
+from ludus import envs
+from ludus.envs.views import autoreset
+
+pytestmark = pytest.mark.filterwarnings("ignore:distutils Version classes")
+GAMES = [id for id in IDS if "unity" in envs.spec(id).tags]
+PICTURES = [("ludus/GridWorld-v0", {"obs": "camera"}), ("ludus/CooperativePushBlock-v0", {"obs": "grid"})]
+LAUNCHED = ("ludus/Basic-v0", "ludus/Ball3D-v0")  # as processes; the others' messages are made in a thread
+COPIES, LIMIT, STEPS = 2, 8, 18
+DUNGEON = "ludus/DungeonEscape-v0"
+
+
+@pytest.fixture
+def near_and_far(monkeypatch):
+    """id, settings -> the game in this process, and through the wire."""
+    worlds = []
+
+    def build(name, copies=COPIES, **settings: Any) -> Any:
+        if name not in LAUNCHED:
+            monkeypatch.setattr("ludus.envs.unity.world.start", players.start)
+        worlds.append(envs.make(name, copies, **settings))
+        worlds.append(envs.make(name, copies, wire=True, timeout=60, **settings))
+        return worlds
+
+    yield build
+    for world in worlds:
+        world.close()
+
+
+def plain(life):
+    """Moments without what only a wire can have."""
+    return [{k: v for k, v in moment.items() if not k.endswith((".waiting", ".restarted"))} for moment in life]
+
+
+@pytest.mark.parametrize(("name", "settings"), [(name, {}) for name in GAMES] + PICTURES)
+def test_through_the_wire_a_game_lives_the_same_life(near_and_far, name, settings):
+    near, far = near_and_far(name, max_episode_steps=LIMIT, **settings)
+    assert far.capabilities == near.capabilities
+    assert (far.agents, far.groups, far.observation_spaces) == (near.agents, near.groups, near.observation_spaces)
+    one, other = (live(world, [4, 5], STEPS) for world in (near, far))
+    assert_same(plain(other), one)
+    assert sum(moment["last.done"].sum() for moment in one[1:]) >= 2 * COPIES
+    assert set(far.client.behavior_specs) == {b.brain for b in near.behaviour_of.values()}
+
+
+def test_who_leaves_early_who_is_paid_and_who_begins_again_are_the_same(near_and_far):
+    """The script plays in this process and both are moved by it: deaths, group rewards, areas that end apart."""
+    near, far = near_and_far(DUNGEON, 3)
+    assert_same([far.reset(np.arange(3), [1, 2, 3])[0]], [near.reset(np.arange(3), [1, 2, 3])[0]])
+    left, ends = 0, 0
+    for _ in range(80):
+        actions = near.scripted()
+        moments = []
+        for world in (near, far):
+            result, obs, info = autoreset.step(world, actions)
+            moments += plain([flat({
+                "final": result.obs, "reward": result.reward, "terminated": result.terminated,
+                "obs": obs, "info": info, "last": {"truncated": result.truncated, "done": result.done},
+            })])  # fmt: skip
+        assert_same(moments[1:], moments[:1])
+        some = np.sum([flags.astype(int) for flags in result.terminated.values()], axis=0)
+        left += int(((some > 0) & (some < 3)).any())
+        ends += int(result.done.any() and not result.done.all())
+    assert left > 5 and ends > 1
