@@ -5,7 +5,9 @@
 Random allowed commands, auto-reset, the masks of every step; drawing the commands is not timed. TextWorld (Côté et al.
 2018, https://arxiv.org/abs/1806.07690) plays a quest of three commands in five rooms with eight things by random
 admissible commands; PYTHON is an interpreter that has it, where this one has not. Everything is measured in turn, so
-that other work meets all alike; rates are of processor time on one core. Rows go to results/text-speed.jsonl.
+that other work meets all alike; rates are of processor time on one core. page_ms is what an agent's page takes to
+write, words_ms a whole step of one copy in words (every agent's sentence read, every page written): medians over steps
+of the script. Rows go to results/text-speed.jsonl.
 """
 
 from __future__ import annotations
@@ -28,6 +30,7 @@ from ludus.envs.views import autoreset
 
 RESULTS = Path(__file__).parent / "results" / "text-speed.jsonl"
 COPIES, STEPS, BAR = 1024, 24, 100_000
+PAGES, PAGE_BAR = 60, 1.0  # steps in words; milliseconds
 TEXTWORLD = """
 import random, sys, tempfile, time, textworld
 from textworld import EnvInfos, GameOptions
@@ -64,6 +67,25 @@ def rate(name: str) -> float:
     return STEPS * COPIES * len(world.agents) / spent
 
 
+def words(name: str) -> tuple[float, float]:
+    """Milliseconds of processor time: one agent's page, and one copy's whole step in words."""
+    world: Any = envs.make(name, 1, text=True)
+    world.reset(np.arange(1), [0])
+    pages, steps = [], []
+    for _ in range(PAGES):
+        said = world.scripted()
+        began = time.process_time()
+        result = world.step(said)
+        stepped = time.process_time()
+        for agent in world.agents:
+            world.page(0, agent)
+        pages.append((time.process_time() - stepped) / len(world.agents))
+        steps.append(stepped - began)
+        if result.done.any():
+            world.reset(np.arange(1))
+    return 1000 * median(pages), 1000 * median(steps)
+
+
 def textworld(python: str) -> tuple[float, str]:
     """Steps a second of TextWorld, and its version; (0, why) where it cannot be run."""
     done = subprocess.run([python, "-c", TEXTWORLD], capture_output=True, text=True, timeout=400)
@@ -80,6 +102,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = ask.parse_args(arguments)
     names = [name for name in envs.ids("text") if "needs-build" not in envs.spec(name).tags]
     rates: dict[str, list[float]] = {name: [] for name in names}
+    spent = {name: words(name) for name in names}
     theirs, about = [], ""
     for _ in range(given.rounds):
         for name in names:
@@ -88,7 +111,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         theirs += [found] if found else []
     load = round(os.getloadavg()[0], 2)
     facts = {"copies": COPIES, "rounds": given.rounds, "load": load, "date": time.strftime("%Y-%m-%d")}
-    rows = [{"world": name, "rate": round(median(rates[name])), **facts} for name in names]
+    told = {name: {"page_ms": round(page, 3), "words_ms": round(step, 3)} for name, (page, step) in spent.items()}
+    rows = [{"world": name, "rate": round(median(rates[name])), **told[name], **facts} for name in names]
     if theirs:
         other = median(theirs)
         rows = [row | {"times_textworld": round(row["rate"] / other)} for row in rows]
@@ -98,8 +122,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with RESULTS.open("a", encoding="utf-8") as file:
         file.writelines(json.dumps(row) + "\n" for row in rows)
     for row in rows:
-        print(f"{row['world']}: {row['rate']:,} agent steps a second", row.get("times_textworld", ""))
-    return int(any(median(rates[name]) < BAR for name in names))
+        more = f"a page in {row['page_ms']} ms, a step in {row['words_ms']} ms" if "page_ms" in row else ""
+        print(f"{row['world']}: {row['rate']:,} agent steps a second", row.get("times_textworld", ""), more)
+    return int(any(median(rates[name]) < BAR or spent[name][0] >= PAGE_BAR for name in names))
 
 
 if __name__ == "__main__":

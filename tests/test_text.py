@@ -243,6 +243,18 @@ def test_the_map_leaves_two_chests_until_the_other_half_is_shown():
             assert (may.sum(axis=2) == left).all() and may[rows[:, None], [0, 1], world.hidden].all()
 
 
+def test_two_explorers_who_go_towards_each_other_meet_and_do_not_pass():
+    world, rows = build("ludus/Treasure-v0", 32), np.arange(32)
+    world.reset(rows, range(32))
+    world.locked[:], world.room[:, 0] = -1, 0
+    world.room[:, 1] = near = np.argmax(world.link[:, 0], axis=1)
+    go = {"ann": world.table.number("go", near), "bob": world.table.number("go", np.zeros(32, int))}
+    world.step(go)
+    assert np.array_equal(world.room, np.stack([near, near], axis=1))
+    world.step(go | {"ann": np.zeros(32, int)})
+    assert (world.room[:, 1] == 0).all()
+
+
 def test_a_sign_leads_to_every_room_by_the_shortest_way():
     world, rows = build("ludus/Treasure-v0", 64), np.arange(64)
     world.reset(rows, range(64))

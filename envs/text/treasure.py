@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core import Arrays, World
+from ..core import Arrays, Step, World
 from ..streams import Draws
 from . import layout
 from .lexicon import read
@@ -20,10 +20,11 @@ class Treasure(QuestHouse):
     """Chest 2a + b holds the treasure: ann's half of the map tells a, bob's b, of each of two treasures.
 
     Who shows the half to the other, in one room, lets it be read. A chest without the treasure asked for is a trap:
-    opening it ends the episode. One room is locked until the key turns from next to it. Each sees where the other is.
+    opening it ends the episode. One room is locked until the key turns from next to it. Each sees where the other is,
+    and paths are narrow: two who go towards each other do not pass, but meet where the second was.
     """
 
-    fine = 0.2  # a dearer trap, and who learns from nothing never opens a chest again, and waits
+    fine = 0.3  # a dearer trap, and who learns from nothing never opens a chest again, and waits
 
     def verbs(self):
         return {**super().verbs(), "unlock": {"room": self.rooms}, "show": {}}
@@ -36,6 +37,7 @@ class Treasure(QuestHouse):
         self.hidden = self.row("hidden", (2,), np.int64)  # the chest of each treasure
         self.read = self.row("read", (2,), bool)  # who has read the other's half
         self.trapped = self.row("trapped", (), bool)
+        self.came = self.room[:, 0].copy()  # where the first explorer was before this step
 
     def begin(self, ids: np.ndarray, draw: Draws) -> None:
         self.furnish(ids, draw)
@@ -86,6 +88,14 @@ class Treasure(QuestHouse):
 
     def exits(self, k: int, rows: Rows = ALL) -> np.ndarray:
         return super().exits(k, rows) & (np.arange(len(self.rooms)) != self.locked[rows][:, None])
+
+    def step(self, actions: Arrays) -> Step:
+        self.came[:] = self.room[:, 0]
+        return super().step(actions)
+
+    def do_go(self, k: int, rows: np.ndarray, rooms: np.ndarray) -> None:
+        met = (self.came[rows] == rooms) & (self.room[rows, 0] == self.room[rows, 1]) & (k == 1)
+        super().do_go(k, rows[~met], rooms[~met])
 
     def can_unlock(self, k: int) -> np.ndarray:
         near = self.link[self.every, self.room[:, k]] & one_hot(self.locked, len(self.rooms))
