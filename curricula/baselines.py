@@ -22,7 +22,7 @@ TIERS = {"full": Tier(), "small": Tier(steps=0.3, per_stage=10), "smoke": Tier(s
 class Baseline(pydantic.BaseModel):
     """How one task is learnt: steps in rows stepped; the rest where it differs from what all tasks share.
 
-    rows, decay and ppo (its keywords) are of the algorithm that comes first, PPO or masked PPO.
+    rows and decay are of the algorithm that comes first; ppo and masked are keywords of PPO and of masked PPO.
     words: width of the instruction's vector.
     """
 
@@ -33,6 +33,7 @@ class Baseline(pydantic.BaseModel):
     rows: int | None = None
     decay: float | None = None
     ppo: dict[str, Any] = {}
+    masked: dict[str, Any] = {}
     words: int = 16
 
 
@@ -44,7 +45,10 @@ def table() -> tuple[dict[str, Algorithm], dict[str, Baseline]]:
 
 
 def of(task: str) -> Curriculum:
-    """The curriculum of one task alone, by its id; its name is the task's. Raises UnknownName."""
+    """The curriculum of one task alone, by its id; its name is the task's. Raises UnknownName.
+
+    'GridWorld-v0#camera' is a variant with an entry, and so settings, of its own.
+    """
     task = registry.spec(task).id
     shared, tasks = table()
     one = tasks.get(task, Baseline())
@@ -52,11 +56,13 @@ def of(task: str) -> Curriculum:
     stage = Stage(task=task, steps=one.steps, settings=one.settings, partners=one.partners)
     world = team.make(task, 1, one.partners, **one.settings)
     observation, action = widths(world)
-    usual = "ppo" if all(isinstance(s, spaces.Box) for s in world.action_spaces.values()) else "maskable-ppo"
+    boxes = all(isinstance(s, spaces.Box) for s in world.action_spaces.values())
+    usual = "ppo" if boxes or one.ppo else "maskable-ppo"
     world.close()
-    first = shared[usual].model_copy(update=own | {"settings": shared[usual].settings | one.ppo})
+    keywords = one.ppo if usual == "ppo" else one.masked
+    first = shared[usual].model_copy(update=own | {"settings": shared[usual].settings | keywords})
     return Curriculum(
-        name=task.rpartition("/")[2],
+        name=task.rpartition("/")[2].replace("#", "-"),
         about=f"{task} alone: {world.goal.text}.",
         observation=observation,
         action=action,
