@@ -20,6 +20,7 @@ from ..envs.registry import nearest
 from . import outputs, saving
 from .acting import Act
 from .algorithms import algorithm as find
+from .exploration import Exploration, Span
 from .method import Method
 from .policies.picture import PictureAndWords
 from .state import State, state_dict, tensors
@@ -70,6 +71,7 @@ class Learner:
         self._resets = RESETS | dict((settings or {}).get("resets", {}))
         self._decay, self._stage = float((settings or {}).get("decay", 1)), (0, 0)  # where it began, how long it is
         self._log, self._stages, self._target, self._model = log, 0, 0, None
+        self._explore: dict[str, list[float]] = {}
         self.task = ""
 
     @property
@@ -88,10 +90,18 @@ class Learner:
     def off_policy(self) -> bool:
         return self.kind.off_policy
 
-    def start(self, task: str, env: VecEnv, resets: Mapping[str, bool] | None = None, steps: int = 0) -> None:
+    def start(
+        self,
+        task: str,
+        env: VecEnv,
+        resets: Mapping[str, bool] | None = None,
+        steps: int = 0,
+        explore: Mapping[str, Span] | None = None,
+    ) -> None:
         """A stage begins: env is seeded and reset, and what a stage starts afresh is reset.
 
-        steps: how long the stage will be, for the learning rate's fall; 0: not known, it stays.
+        steps: how long the stage will be, for what falls over it; 0: not known, it stays at its first value.
+        explore: how much is explored in this stage, first and last value by name; see Exploration.
         """
         self.task = task
         if self._model is None:
@@ -102,6 +112,8 @@ class Learner:
         env.seed(_stage_seed(self.seed, self._stages))  # SB3 seeded it when it was created
         self._stages += 1
         self._target, self._stage = self.num_timesteps, (self.num_timesteps, steps)
+        self._explore = {k: list(v) for k, v in (explore or {}).items()}
+        self.exploration.begin(self._explore)
         for method in self.methods:
             method.on_task_start(self, task)
 
@@ -195,6 +207,7 @@ class Learner:
             "stages": self._stages,
             "target": self._target,
             "stage": list(self._stage),
+            "explore": self._explore,
             "counters": {k: getattr(m, k) for k in saving.COUNTERS if hasattr(m, k)},
             "learning_starts": getattr(m, "learning_starts", None),
         }
@@ -226,7 +239,8 @@ class Learner:
         for name, value in state.meta["counters"].items():
             setattr(m, name, value)
         self.task, self._stages, self._target = (state.meta[k] for k in ("task", "stages", "target"))
-        self._stage = tuple(state.meta["stage"])
+        self._stage, self._explore = tuple(state.meta["stage"]), state.meta.get("explore", {})
+        self.exploration.begin(self._explore, fresh=False)
         saving.restore_random(m, state.get("random"))
 
     # inside
@@ -261,15 +275,21 @@ class Learner:
             optimizer.register_step_post_hook(self._hook("on_update", name, params))
         self._exploration = {k: v.detach().clone() for k, v in self._exploring()}
         self._critic = {k: v.detach().clone() for k, v in self._judging()}
+        self.exploration = Exploration(self._model, env, self._done)
+
+    def _done(self) -> float:
+        """The share of the stage that is behind; 0 where its length is not known."""
+        begun, steps = self._stage
+        return min(1.0, (self.num_timesteps - begun) / steps) if steps else 0.0
 
     def _fallen(self) -> float:
         """The share of the learning rate at this point of the stage."""
-        begun, steps = self._stage
-        done = min(1.0, (self.num_timesteps - begun) / steps) if steps else 0.0
-        return 1 - (1 - self._decay) * done
+        return 1 - (1 - self._decay) * self._done()
 
     def _epsilon(self, _: float) -> float:
         """DQN's share of random actions: it falls evenly over a stage's first part; without a known stage it is low."""
+        if self.exploration.asks("epsilon"):
+            return self.exploration.now("epsilon")
         m = self.model
         begun, steps = self._stage
         done = min(1.0, (self.num_timesteps - begun) / (steps * m.exploration_fraction)) if steps else 1.0
@@ -330,7 +350,7 @@ class Learner:
 
 
 class _Rollouts(BaseCallback):
-    """Tells the methods when an on-policy rollout is whole."""
+    """Sets and logs how much is explored; tells the methods when an on-policy rollout is whole."""
 
     def __init__(self, learner: Learner):
         super().__init__()
@@ -338,6 +358,11 @@ class _Rollouts(BaseCallback):
 
     def _on_step(self) -> bool:
         return True
+
+    def _on_rollout_start(self) -> None:
+        self._learner.exploration.set()
+        for name, value in self._learner.exploration.told().items():
+            self.logger.record(f"explore/{name}", value)
 
     def _on_rollout_end(self) -> None:
         if not self._learner.off_policy:

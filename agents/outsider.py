@@ -104,8 +104,8 @@ class Outsider:
         self.task, self.num_timesteps, self._stages, self._target = "", 0, 0, 0
         self._obs: np.ndarray | None = None
 
-    def start(self, task: str, env: VecEnv, resets: Mapping[str, bool] | None = None, steps: int = 0) -> None:
-        """A stage begins; resets are for the suite's own learners."""
+    def start(self, task: str, env: VecEnv, resets: Any = None, steps: int = 0, explore: Any = None) -> None:
+        """A stage begins; resets and explore are for the suite's own learners."""
         if self._agent is None:
             self._create(env)
         env.seed(_stage_seed(self.seed, self._stages))

@@ -52,6 +52,32 @@ class Until(_Frozen):
     success: Annotated[float, Field(gt=0, le=1)]
 
 
+Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class Explore(_Frozen):
+    """How much a stage explores: a number, or two: at its first step and at its last, with a straight line between.
+
+    entropy: the weight of entropy in the loss; epsilon: DQN's share of random actions; noise: standard deviation of an
+    off-policy algorithm's action noise. An algorithm takes what it has; what is not said is as its settings have it.
+    """
+
+    entropy: Amount | tuple[Amount, Amount] | None = None
+    epsilon: Share | tuple[Share, Share] | None = None
+    noise: Amount | tuple[Amount, Amount] | None = None
+
+    @pydantic.model_serializer(mode="wrap")
+    def _said(self, write: Any) -> dict[str, Any]:
+        return {k: v for k, v in write(self).items() if v is not None}
+
+    @property
+    def spans(self) -> dict[str, tuple[float, float]]:
+        """name -> (first, last), of what is said."""
+        said = {k: getattr(self, k) for k in type(self).model_fields}
+        return {k: v if isinstance(v, tuple) else (v, v) for k, v in said.items() if v is not None}
+
+
 class Stage(_Frozen):
     """A stretch of life on one task.
 
@@ -62,6 +88,7 @@ class Stage(_Frozen):
     resets: what the learner starts afresh as the stage begins.
     partners: group -> "idle", "random", "scripted" or "league": who plays the groups that do not learn. The league is
         the learner's past selves; when the policy is tried, and in films, the script plays in its place.
+    explore: how much is explored in it, where that differs from the algorithm's settings.
     until: the stage ends early, at the first of its evaluations that finds this; steps are then the most it may take.
     """
 
@@ -70,12 +97,16 @@ class Stage(_Frozen):
     settings: Settings = {}
     resets: Resets = Resets()
     partners: dict[str, Literal["idle", "random", "scripted", "league"]] = {}
+    explore: Explore | None = None
     until: Until | None = None
 
     @pydantic.model_serializer(mode="wrap")
     def _said(self, write: Any) -> dict[str, Any]:
-        """What has no partners and no early end does not speak of them: so it always was written, and hashed."""
-        return {k: v for k, v in write(self).items() if k not in ("partners", "until") or v}
+        """What has no partners, no early end and no exploration of its own does not speak of them.
+
+        So it always was written, and hashed.
+        """
+        return {k: v for k, v in write(self).items() if k not in ("partners", "explore", "until") or v}
 
     @pydantic.field_validator("task")
     @classmethod
@@ -269,7 +300,7 @@ def _source(name: str | Path):
 
 
 def _fields(where: tuple) -> list[str]:
-    parts = {"stages": Stage, "resets": Resets, "until": Until, "reward": Reward, "evaluation": Evaluation}
-    parts |= {"algorithms": Algorithm, "tiers": Tier}
+    parts = {"stages": Stage, "resets": Resets, "explore": Explore, "until": Until, "reward": Reward}
+    parts |= {"evaluation": Evaluation, "algorithms": Algorithm, "tiers": Tier}
     model = next((parts[p] for p in reversed(where[:-1]) if p in parts), Curriculum)
     return list(model.model_fields)

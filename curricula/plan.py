@@ -23,6 +23,7 @@ class Part:
     """A stretch of training: its name, the indices of the tasks trained, the budget, evaluations, what is reset.
 
     enough: success on its task at which it moves on before the budget is spent; None: it takes all.
+    explore: first and last value of what it explores by, over the algorithm's settings.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Part:
     points: int
     resets: dict[str, bool]
     enough: float | None = None
+    explore: dict[str, tuple[float, float]] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,9 +86,10 @@ class Plan:
             everything = tuple(range(len(self.curriculum.tasks)))
             return (Part("all tasks", everything, sum(s.steps for s in stages), points * len(stages), {}),)
         enough = [s.until.success if s.until else None for s in stages]
+        explore = [s.explore.spans if s.explore else {} for s in stages]
         return tuple(
-            Part(s.task, (index(s.task),), s.steps, points, s.resets.model_dump(), e)
-            for s, e in zip(stages, enough, strict=True)
+            Part(s.task, (index(s.task),), s.steps, points, s.resets.model_dump(), enough[i], explore[i])
+            for i, s in enumerate(stages)
         )
 
 

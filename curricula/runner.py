@@ -174,7 +174,7 @@ class Life:
             self.learner = self._newborn()
         self.env = self._env(part)
         self.at |= {"stage": stage, "point": 0, "offset": self.learner.num_timesteps}
-        self.learner.start(part.name, self.env, part.resets, part.steps)
+        self.learner.start(part.name, self.env, part.resets, part.steps, part.explore)
         if stage == 0:
             self._evaluate(stage=-1, tasks=range(len(self.tasks)))
         self._save()

@@ -26,8 +26,8 @@ class Federated(Team):
             raise ValueError("every must be a number of rows from 1, not 0")
         self._begun = False
 
-    def start(self, task, env, resets=None, steps=0):
-        super().start(task, env, resets, steps)
+    def start(self, task, env, resets=None, steps=0, explore=None):
+        super().start(task, env, resets, steps, explore)
         if not self._begun:  # the average of weights that began apart means nothing (figure 1 of the paper)
             self._take(self.learners[0].model.policy.state_dict())
         self._begun = True

@@ -12,6 +12,7 @@ from stable_baselines3.common.vec_env import VecEnv
 from ...envs.core import World
 from ...envs.registry import nearest
 from ..acting import Act
+from ..exploration import Span
 from ..interface import Body
 from ..learner import Learner
 from ..state import State
@@ -58,11 +59,18 @@ class Team:
         """Rows stepped by all over their lives."""
         return sum(learner.num_timesteps for learner in self.learners)
 
-    def start(self, task: str, env: VecEnv, resets: Mapping[str, bool] | None = None, steps: int = 0) -> None:
+    def start(
+        self,
+        task: str,
+        env: VecEnv,
+        resets: Mapping[str, bool] | None = None,
+        steps: int = 0,
+        explore: Mapping[str, Span] | None = None,
+    ) -> None:
         """A stage begins; see Learner.start. env: its rows run agent by agent, as in Sb3View."""
         self._sit(task, env)
         for learner, seat in zip(self.learners, self.table.seats, strict=True):
-            learner.start(task, seat, resets, steps * seat.num_envs // env.num_envs)
+            learner.start(task, seat, resets, steps * seat.num_envs // env.num_envs, explore)
         self._asked = self._now()
         self._target = self._asked * env.num_envs
 
