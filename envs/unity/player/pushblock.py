@@ -140,7 +140,7 @@ class PushBlock(Game):
         self.yaw[ids] = draw.uniform(-np.pi, np.pi)
         self.speeds[ids] = 0
         self.seen[ids] = 0
-        self.seen[ids, -1] = self._look()[ids]
+        self.seen[ids, -1] = self._look(ids)
 
     def play(self, acts):
         move = MOVES[acts["agent"][1][:, 0]]
@@ -192,11 +192,11 @@ class PushBlock(Game):
         self.bodies = self.bodies + shares * (np.maximum(depth, 0)[:, None] * normal)[:, None]
         self.speeds = self.speeds + shares * (halt[:, None] * normal - rub[:, None] * along)[:, None]
 
-    def _look(self) -> np.ndarray:
-        """(n, both sensors) what the rays meet now."""
-        half = self.half[:, None, None].repeat(2, axis=2)
-        block = Boxes(centre=self.block[:, None], half=half, tag=np.array([0]))
-        where = self.place[:, None], self.yaw[:, None]
+    def _look(self, ids: np.ndarray | slice = slice(None)) -> np.ndarray:
+        """(areas, both sensors) what the rays meet now in areas ids."""
+        half = self.half[ids, None, None].repeat(2, axis=2)
+        block = Boxes(centre=self.block[ids, None], half=half, tag=np.array([0]))
+        where = self.place[ids, None], self.yaw[ids, None]
         return np.concatenate([RAYS[0].sense(*where, [HIGH])[:, 0], RAYS[1].sense(*where, [block, LOW])[:, 0]], axis=1)
 
     def sense(self):

@@ -101,7 +101,7 @@ class Rays:
 
     tags: names of what it tells apart. side: rays to each side of the middle one. degrees: the angle of the outermost.
     length: of a ray (m). radius: of the sphere that is swept along it, 0 for a bare ray.
-    start, end: heights of the ray's two ends above the agent's centre.
+    start, end: heights of the ray's two ends above the agent's centre; for each agent where they differ.
     """
 
     tags: tuple[str, ...]
@@ -109,8 +109,8 @@ class Rays:
     degrees: float
     length: float
     radius: float = 0.5
-    start: float = 0.0
-    end: float = 0.0
+    start: float | tuple[float, ...] = 0.0
+    end: float | tuple[float, ...] = 0.0
 
     @property
     def count(self) -> int:
@@ -158,11 +158,12 @@ class Rays:
 
     def _between(self, first, last, low, high, height):
         """The part of each crossing in which the sphere is also as high as the thing."""
-        base = np.asarray(height, np.float32) + np.float32(self.start)
+        start, end = (np.asarray(edge, np.float32) for edge in (self.start, self.end))
+        base = np.asarray(height, np.float32) + start
         base = base[..., None, None] if base.ndim else base
         low, high = (np.asarray(edge, np.float32) for edge in (low, high))
         low, high = (edge[:, None, None] if edge.ndim == 2 else edge for edge in (low, high))
-        slope = np.float32((self.end - self.start) / self.length)
+        slope = ((end - start) / np.float32(self.length))[..., None, None]
         up = _slab(base - (low + high) / 2, slope, (high - low) / 2 + np.float32(self.radius))
         first, last = np.maximum(first, up[0]), np.minimum(last, up[1])
         return np.where(first <= last, first, np.float32(np.inf)), last

@@ -27,8 +27,8 @@ JUMP, JUMP_TIME, JUMP_SPEED, JUMP_CHANGE = 2.75, 0.2, 777.0, 10.0
 SHARE = 25 / (25 + 10)  # of a contact's impulse that the block takes: masses 25 and 10
 COST, SCORED, FELL = 0.0005, 1.0, -1.0
 TAGS = ("wall", "goal", "block")
-RAYS = (Rays(TAGS, 3, 90, 20, start=2.5, end=5.0), Rays(TAGS, 3, 90, 20))
-WIDTH, STACK = RAYS[0].width, 6
+RAYS = Rays(TAGS, 3, 90, 20, start=(2.5, 0.0), end=(5.0, 0.0))  # two sensors in one cast: one looks upwards
+WIDTH, STACK = RAYS.width, 6
 NAMES = {"small": "SmallWallJump", "big": "BigWallJump", "any": "WallJump"}
 DIRECTIONS = np.array([0.0, 1.0, -1.0])
 
@@ -125,7 +125,7 @@ class WallJump(Game):
         self.velocity[ids] = self.drift[ids] = 0
         self.climbing[ids] = self.jumping[ids] = self.jumped[ids] = self.fallen[ids] = 0
         self.seen[ids] = 0
-        self.seen[ids, -1] = self._look()[ids]
+        self.seen[ids, -1] = self._look(ids)
 
     def play(self, acts):
         choice = acts["agent"][1]
@@ -156,11 +156,16 @@ class WallJump(Game):
 
     def at_goal(self) -> np.ndarray:
         """(n,) bool: the agent touches the goal and has ground below."""
-        beside = (np.abs(self.place - GOAL) < GOAL_HALF + BODY).all(axis=1)
-        return np.asarray(beside & (self.up - BODY < GOAL_HIGH) & self._can_jump())
+        gap = np.abs(self.place - GOAL) < GOAL_HALF + BODY
+        touches = gap[:, 0] & gap[:, 1] & (self.up - BODY < GOAL_HIGH)
+        return touches & self._can_jump() if touches.any() else touches
 
     def _can_jump(self) -> np.ndarray:
-        return self.up - self._support() <= 1.05
+        return self._clearance() <= 1.05
+
+    def _clearance(self) -> np.ndarray:
+        """(n,) metres from what is below to the agent's middle."""
+        return self.up - self._support()
 
     def _support(self) -> np.ndarray:
         """(n,) the highest top below the agent's middle; far below where there is none."""
@@ -214,37 +219,44 @@ class WallJump(Game):
         self._push(feet < BLOCK_TOP - 0.05)
         stops = self.wall > BLOCK - 1
         at = WALL - THICK - BLOCK, WALL + THICK + BLOCK
-        self.block[:, 1], self.drift[:, 1] = _barred(self.block[:, 1], self.drift[:, 1], block_was, stops, *at)
-        self._push(feet < BLOCK_TOP - 0.05, 0.0)  # a block at the wall gives way no more
+        free = self.block[:, 1].copy()
+        self.block[:, 1], self.drift[:, 1] = _barred(free, self.drift[:, 1], block_was, stops, *at)
+        barred = free != self.block[:, 1]
+        if barred.any():  # a block at the wall gives way no more
+            self._push(barred & (feet < BLOCK_TOP - 0.05), 0.0)
         stops = feet < self.wall - 0.05
         self.place[:, 1], self.velocity[:, 1] = _barred(self.place[:, 1], self.velocity[:, 1], was, stops, NEAR, FAR)
 
     def _push(self, beside: np.ndarray, share: float = SHARE) -> None:
         """Agent and block part where the agent is beside the block, not above it."""
+        gap = np.abs(self.place - self.block) < BODY + BLOCK
+        if not (gap[:, 0] & gap[:, 1] & beside).any():
+            return
         depth, normal = ground.overlap(self.place, BODY, self.block, np.full((self.num_envs, 1), BLOCK))
         touches = (depth > 0) & beside
-        if not touches.any():
-            return
         out = np.where(touches, depth, 0)[:, None] * normal
         into = ground.dot(self.velocity - self.drift, normal)
         halt = np.where(touches, np.maximum(-into, 0), 0)[:, None] * normal
         self.place, self.block = self.place + (1 - share) * out, self.block - share * out
         self.velocity, self.drift = self.velocity + (1 - share) * halt, self.drift - share * halt
 
-    def _look(self) -> np.ndarray:
-        """(n, both ray sensors and the vector) what is sensed now."""
-        one = np.ones(self.num_envs)
+    def _look(self, ids: np.ndarray | slice = slice(None)) -> np.ndarray:
+        """(areas, both ray sensors and the vector) what is sensed now in areas ids."""
+        place, block, up, wall = self.place[ids], self.block[ids], self.up[ids], self.wall[ids]
+        one = np.ones(len(up))
         things = Boxes(
-            centre=np.stack([np.outer(one, (0, WALL)), np.outer(one, GOAL), self.block], axis=1),
+            centre=np.stack([np.outer(one, (0, WALL)), np.outer(one, GOAL), block], axis=1),
             half=np.array([[(10, THICK), (GOAL_HALF, GOAL_HALF), (BLOCK, BLOCK)]]),
             tag=np.array([0, 1, 2]),
-            there=np.stack([self.wall > 0, one > 0, one > 0], axis=1)[:, None],
+            there=np.stack([wall > 0, one > 0, one > 0], axis=1)[:, None],
             low=np.array([[0.0, GOAL_LOW, 0.5]]),
-            high=np.stack([self.wall, GOAL_HIGH * one, BLOCK_TOP * one], axis=1),
+            high=np.stack([wall, GOAL_HIGH * one, BLOCK_TOP * one], axis=1),
         )
-        where = self.place[:, None], self.yaw[:, None], [things], self.up[:, None]
-        own = np.stack([self.place[:, 0], self.up, self.place[:, 1] + 4], axis=1) / 20
-        return np.concatenate([*(r.sense(*where)[:, 0] for r in RAYS), own, self._can_jump()[:, None]], axis=1)
+        twice = (np.repeat(part[:, None], 2, axis=1) for part in (place, self.yaw[ids], up))
+        where, yaw, height = twice
+        rays = RAYS.sense(where, yaw, [things], height).reshape(len(one), 2 * WIDTH)
+        own = np.stack([place[:, 0], up, place[:, 1] + 4], axis=1) / 20
+        return np.concatenate([rays, own, self._can_jump()[ids, None]], axis=1)
 
     def sense(self):
         parts = np.split(self.seen, [WIDTH, 2 * WIDTH], axis=2)
