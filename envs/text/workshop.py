@@ -32,6 +32,7 @@ class Workshop(TextWorld):
     """
 
     max_episode_steps = 24
+    fine = 0.2  # a dearer one, and who learns from nothing never hands a program in
 
     def __init__(
         self, num_envs: int, data: dict[str, Any], alone: bool = False, crossed: bool = True, easy: bool = False,
