@@ -126,6 +126,9 @@ def run(
     input: Input = "instructed",
     instructor: Instructor = "fixed",
     memory: Annotated[bool, Option("--memory", help="the language model remembers; see ludus memory")] = False,
+    learns: Annotated[
+        str, Option("--instructor-learns", help="the language model learns: never, stage, batch or online")
+    ] = "never",
     tier: Tier = "full",
     seed: Annotated[int, Option(help="of everything that is drawn", min=0)] = 0,
     device: Device = "auto",
@@ -149,7 +152,7 @@ def run(
     algorithm, methods, regime = plan.parse(named, plan.agent(agent) or algorithm or made.usual)
     how = {"input": input, "instructor": instructor, "tier": tier, "seed": seed, "device": device, "out": out}
     how |= {"resume": resume, "threads": threads, "tensorboard": tensorboard, "allow_code": allow_code}
-    how |= {"memory": memory}
+    how |= {"memory": memory, "learns": learns}
     with progress.shown(as_json) as tell:
         path = runner.run(made, algorithm=algorithm, methods=methods, regime=regime, progress=tell, **how)
     if not as_json:

@@ -1,4 +1,4 @@
-"""The instructor of a run with all that it keeps in the run's folder: its answers, its memory, its data."""
+"""The instructor of a run with all that it keeps in the run's folder: answers, memory, data, and what it learnt."""
 
 from __future__ import annotations
 
@@ -9,13 +9,15 @@ from typing import Any
 
 import numpy as np
 
-from ..agents.instructors import INSTRUCTORS, LanguageModel
+from ..agents.instructors import INSTRUCTORS, LanguageModel, lessons
 from ..agents.memory import Remembering
 from ..agents.memory.remembering import shipped_store
 from ..envs.instructions import Briefing, reads_scene
+from . import folder
 from .plan import Plan
 
-MEMORY, DATA = "memory.sqlite", "instructions.jsonl"
+MEMORY, DATA, UPDATES = "memory.sqlite", "instructions.jsonl", "updates.jsonl"
+WEIGHTS = "instructor.weights/"
 
 
 class Mind:
@@ -31,20 +33,36 @@ class Mind:
         self.memory: Remembering | None = None
         if isinstance(self.instructor, LanguageModel):
             self.memory = Remembering(self.instructor, shipped_store() if plan.memory else None)
+        self.pupil: Any = None
+        if self.memory and isinstance(self.instructor, LanguageModel) and plan.learns != "never":
+            from ..agents.instructors.pupil import Pupil
+
+            self.pupil, self.memory.records = Pupil(self.instructor, plan.learns), []
 
     def instruct(self, briefings: Sequence[Briefing], states: Sequence[Any]) -> tuple[list[str], list[Any]]:
         self.asked += len(briefings)
+        if self.pupil and self.memory and self.pupil.due(self.memory.settled):
+            self._learn("on the way")
         return (self.memory or self.instructor).instruct(briefings, states)
 
     def recall(self, briefings: Sequence[Briefing], states: Sequence[Any]) -> tuple[list[str], list[Any]]:
         self.asked += len(briefings)
         return (self.memory.recall if self.memory else self.instructor.instruct)(briefings, states)
 
+    def stage_ended(self, task: str) -> None:
+        """Learn from what came of its words, where it learns between stages."""
+        if self.pupil and self.pupil.when == "stage":
+            self._learn(f"after {task}")
+
+    def _learn(self, where: str) -> None:
+        assert self.memory and self.memory.records is not None
+        self.pupil.learn(self.memory.records, self.memory.settled, where)
+
     # What a run keeps of it
 
     def begin(self) -> None:
         """Start with nothing: what a life that was not saved has left is removed."""
-        for name in (MEMORY, DATA):
+        for name in (MEMORY, DATA, UPDATES):
             (self.path / name).unlink(missing_ok=True)
 
     def save(self) -> dict[str, np.ndarray]:
@@ -54,7 +72,16 @@ class Mind:
         self.memory.append_to(self.path / DATA)
         if self.memory.store is not None:
             self.memory.store.save(self.path / MEMORY)
-        return {"instructor": packed(self.instructor.state()), "memory": packed(self.memory.state())}
+        kept = {"instructor": packed(self.instructor.state()), "memory": packed(self.memory.state())}
+        if self.pupil:
+            weights, meta = self.pupil.state()
+            kept |= {"pupil": packed(meta)} | {WEIGHTS + name: array for name, array in weights.items()}
+            self._write_updates()
+        return kept
+
+    def _write_updates(self) -> None:
+        lines = "".join(json.dumps(verdict) + "\n" for verdict in self.pupil.verdicts)
+        folder.write(self.path / UPDATES, lines.encode())
 
     def restore(self, arrays: Mapping[str, np.ndarray]) -> None:
         """Go on from a checkpoint: the files become what they were when it was saved."""
@@ -68,6 +95,17 @@ class Mind:
                 file.truncate(self.memory.kept_bytes)
         if self.memory.store is not None:
             self.memory.store.save(self.path / MEMORY)
+        if self.pupil:
+            self.memory.records = lessons.read(data)[0]
+            weights = {k.removeprefix(WEIGHTS): v for k, v in arrays.items() if k.startswith(WEIGHTS)}
+            self.pupil.restore(weights, unpacked(arrays["pupil"]))
+            self._write_updates()
+
+    def end(self) -> None:
+        """The run is over: keep the model as a folder of its own, where it has learnt."""
+        self.save()
+        if self.pupil and any(v["taken"] for v in self.pupil.verdicts):
+            self.pupil.save(self.path / "instructor")
 
     def costs(self) -> dict[str, float]:
         """What it cost so far, and how much it keeps."""
@@ -78,6 +116,9 @@ class Mind:
         costs |= {"instructor_outcomes": self.memory.settled, "instructor_data_bytes": self.memory.kept_bytes}
         if (store := self.memory.store) is not None:
             costs |= {"memories": len(store), "memories_bytes": store.bytes(), "memories_forgotten": store.forgotten}
+        if self.pupil:
+            taken = sum(v["taken"] for v in self.pupil.verdicts)
+            costs |= {"updates_taken": taken, "updates_rolled_back": len(self.pupil.verdicts) - taken}
         return costs
 
 

@@ -15,6 +15,7 @@ from ..envs import registry
 from .curriculum import Curriculum
 
 RESULTS = 1  # raise it when the code changes what a run gives: records with another hash are not compared
+LEARNS = ("never", "stage", "batch", "online")
 REGIMES = {"finetune": "sequence", "joint": "joint", "scratch": "scratch"}
 
 
@@ -50,6 +51,7 @@ class Plan:
     seed: int
     device: str
     memory: bool = False
+    learns: str = "never"
 
     @property
     def label(self) -> str:
@@ -62,8 +64,13 @@ class Plan:
         content = self.curriculum.model_dump(mode="json", exclude={"name", "about", "algorithms", "methods", "tiers"})
         keys = ("algorithm", "settings", "methods", "regime", "input", "instructor")
         joint = {"rows": "by the root of steps"} if self.regime == "joint" else {}  # they were divided evenly once
-        kept = {"memory": True} if self.memory else {}  # so that runs without are hashed as before
+        kept = self.extras  # so that runs without are hashed as before
         return {"results": RESULTS, "curriculum": content} | {k: getattr(self, k) for k in keys} | joint | kept
+
+    @property
+    def extras(self) -> dict[str, Any]:
+        """What the instructor does beside instructing, where it does."""
+        return ({"memory": True} if self.memory else {}) | ({"learns": self.learns} if self.learns != "never" else {})
 
     @cached_property
     def hash(self) -> str:
@@ -144,26 +151,29 @@ def plan(
     device: str = "auto",
     allow_code: bool = False,
     memory: bool = False,
+    learns: str = "never",
 ) -> Plan:
     """Resolve and check everything. Raises ValueError (UnknownName with the nearest names) for what is wrong.
 
-    algorithm: a name of ALGORITHMS or, where code is allowed, somebody's own agent, 'module:Class'.
+    algorithm: a name of ALGORITHMS or of outsider.BUILT_IN, or where code is allowed somebody's own, 'module:Class'.
     """
     from ..agents.instructors import INSTRUCTORS
     from ..agents.interface import INPUTS
-    from ..agents.outsider import outside
+    from ..agents.outsider import foreign, outside
     from ..agents.team.teams import TEAMS
 
     algorithm = _algorithm(algorithm)
-    if outside(algorithm) and not allow_code:
+    if foreign(algorithm) and not allow_code:
         raise ValueError(f"{algorithm!r} would run code of its own; allow it with --allow-code")
     if outside(algorithm) and methods:
         raise ValueError(f"{methods[0]!r} works on Stable-Baselines3's algorithms, and {algorithm!r} is none")
     for name, known, kind in ((input, INPUTS, "input"), (instructor, INSTRUCTORS, "instructor")):
         if name not in known:
             raise registry.nearest(name, list(known), kind)
-    if memory and instructor != "language-model":
-        raise ValueError(f"the instructor {instructor!r} reads no memory; --memory needs language-model")
+    if learns not in LEARNS:
+        raise registry.nearest(learns, list(LEARNS), "time for the instructor to learn")
+    if (memory or learns != "never") and instructor != "language-model":
+        raise ValueError(f"the instructor {instructor!r} neither remembers nor learns; that needs language-model")
     if regime not in REGIMES.values():
         raise registry.nearest(regime, list(REGIMES.values()), "regime")
     if methods and regime != "sequence":
@@ -176,7 +186,7 @@ def plan(
     if len(teams := [m for m in methods if m in TEAMS]) > 1:
         raise ValueError(f"a team learns in one way: {' or '.join(teams)}?")
     settings = _settings(sized, algorithm)
-    return Plan(sized, algorithm, settings, chosen, regime, input, instructor, tier, seed, device, memory)
+    return Plan(sized, algorithm, settings, chosen, regime, input, instructor, tier, seed, device, memory, learns)
 
 
 def default_out(curriculum: str, tier: str) -> Path:
@@ -200,10 +210,10 @@ def build_methods(plan: Plan) -> list[Any]:
 
 def _algorithm(name: str) -> str:
     from ..agents.algorithms import ALGORITHMS
-    from ..agents.outsider import outside
+    from ..agents.outsider import BUILT_IN, outside
 
     if name not in ALGORITHMS and not outside(name):
-        raise registry.nearest(name, ALGORITHMS, "algorithm")
+        raise registry.nearest(name, [*ALGORITHMS, *BUILT_IN], "algorithm")
     return name
 
 
@@ -233,7 +243,7 @@ def _settings(curriculum: Curriculum, algorithm: str) -> dict[str, Any]:
 
 
 def _outsider(curriculum: Curriculum, name: str) -> dict[str, Any]:
-    """What shapes a run of somebody's own agent: its settings, and a fingerprint of its file.
+    """What shapes a run of such an agent: its settings, and of somebody's own a fingerprint of its file.
 
     Its rows are those of the curriculum's first algorithm unless the curriculum names the agent itself.
     """
@@ -243,9 +253,10 @@ def _outsider(curriculum: Curriculum, name: str) -> dict[str, Any]:
     kind = outsider.load(name)
     others = [a for n, a in curriculum.algorithms.items() if not outsider.outside(n)]
     given = curriculum.algorithms.get(name) or Algorithm(rows=next(iter(others), Algorithm()).rows)
-    known = list(inspect.signature(kind).parameters)[len(outsider.GIVEN) :]
-    _check_names(given.settings, known, f"setting of {name}")
-    return {"rows": given.rows, "source": outsider.source(kind), **given.settings}
+    settings = outsider.defaults(kind)
+    _check_names(given.settings, settings, f"setting of {name}")
+    own = {"rows": given.rows} | ({"source": outsider.source(kind)} if outsider.foreign(name) else {})
+    return {**own, **settings, **given.settings}
 
 
 def _settled(name: str, curriculum: Curriculum, algorithm: str) -> dict[str, Any]:

@@ -27,7 +27,7 @@ from ..agents.team.league import League
 from ..agents.team.teams import TEAMS, Team, divided
 from ..envs import registry
 from . import body, checkpoint, curriculum, evaluation, folder, metrics
-from .mind import DATA, MEMORY, Mind
+from .mind import DATA, MEMORY, UPDATES, Mind
 from .plan import Part, Plan, build_methods, default_out, plan
 from .progress import Progress, Tell
 from .record import Record, read_json, read_run
@@ -60,6 +60,7 @@ def run(
     evaluations: bool = True,
     checkpoint_share: float = 0.05,
     memory: bool = False,
+    learns: str = "never",
     progress: Tell = lambda _: None,
 ) -> Path:
     """Live through a curriculum (a name, a path, or one made in Python); returns the run's folder.
@@ -71,14 +72,15 @@ def run(
     evaluations: False learns without ever trying the policy, and so keeps no record; stages cannot move on early then.
     checkpoint_share: of the time that checkpoints may take; a stage always starts with one.
     memory: whether the language model that instructs remembers (agents.memory), in memory.sqlite of the folder.
+    learns: when it learns from what came of its words: "never", "stage", "batch" or "online" (instructors.pupil).
 
     Raises ValueError, before anything is written, for what is wrong in what was asked for; Stopped where the run
     was interrupted, with the cause attached.
     """
     made = what if isinstance(what, curriculum.Curriculum) else curriculum.load(what, allow_code)
-    planned = plan(
-        made, algorithm or made.usual, methods, regime, input, instructor, tier, seed, device, allow_code, memory
-    )
+    kept = {"memory": memory, "learns": learns}
+    usual = algorithm or made.usual
+    planned = plan(made, usual, methods, regime, input, instructor, tier, seed, device, allow_code, **kept)
     if not evaluations and any(part.enough for part in planned.parts):
         raise ValueError(f"{made.name}: stages move on by their evaluations (until); a run without any cannot")
     path = Path(out) if out is not None else default_out(made.name, tier) / f"{planned.label}-{seed}"
@@ -156,7 +158,7 @@ class Life:
             self._end(self.parts[stage])
         if self._evaluations:
             folder.write_json(self.path / "metrics.json", metrics.compute(read_run(self.path).scores))
-        self.mind.save()
+        self.mind.end()
         self._write_costs()
         shutil.rmtree(self.path / "checkpoints", ignore_errors=True)
         self._tell("done")
@@ -202,6 +204,7 @@ class Life:
     def _end(self, part: Part) -> None:
         self.learner.finish()
         self._evaluate(self.at["stage"], self._tried(part), last=True)
+        self.mind.stage_ended(part.name)
         policies = self.path / "policies"
         policies.mkdir(exist_ok=True)
         with self.learner.trial(part.name):  # as it is tried, which a method may have changed
@@ -393,7 +396,7 @@ def describe(plan: Plan) -> dict[str, Any]:
         "hash",
     )
     about = {"format": FORMAT, "suite": checkpoint.VERSION, "curriculum": plan.curriculum.model_dump(mode="json")}
-    about |= {k: getattr(plan, k) for k in keys} | ({"memory": True} if plan.memory else {})
+    about |= {k: getattr(plan, k) for k in keys} | plan.extras
     versions = {"python": sys.version.split()[0]} | {name: metadata.version(name) for name in LIBRARIES}
     return about | {"versions": versions, "command": " ".join([os.path.basename(sys.argv[0]), *sys.argv[1:]])}
 
@@ -422,6 +425,7 @@ def _no_links(path: Path) -> None:
         "tensorboard",
         MEMORY,
         DATA,
+        UPDATES,
     ]
     for name in names:
         if (path / name).is_symlink():

@@ -197,6 +197,10 @@ class LanguageModel:
             self._model = load(str(self.name), **self._loading)
         return self._model
 
+    def adopt(self, model: Model, name: str) -> None:
+        """Go on with another model, such as an updated one; its answers are kept under a name of their own."""
+        self._model, self._who = model, name
+
     # Modes
 
     def _choose(self, briefings: Sequence[Briefing]) -> list[dict[str, Any]]:

@@ -76,7 +76,7 @@ def batches(pairs: Sequence[Pair], recipe: Recipe, tokens: Any, start: int = 0):
         draw = np.random.default_rng([recipe.seed, step])
         chosen = draw.choice(len(pairs), recipe.batch, p=weights)
         told = [_told(pairs[i], draw) for i in chosen]
-        yield _stacked([_encoded(tokens, *t) for t in told])
+        yield stacked([encoded(tokens, *t) for t in told])
 
 
 def _weights(pairs: Sequence[Pair]) -> np.ndarray:
@@ -95,13 +95,13 @@ def _told(pair: Pair, draw: np.random.Generator) -> tuple[str, str]:
     return pair.prompt, pair.answer
 
 
-def _encoded(tokens: Any, prompt: str, answer: str) -> tuple[list[int], list[int]]:
+def encoded(tokens: Any, prompt: str, answer: str) -> tuple[list[int], list[int]]:
     asked = tokens(prompt)["input_ids"][-400:]
     said = [*tokens(f" {answer}")["input_ids"], tokens.eos_token_id]
     return [*asked, *said], said
 
 
-def _stacked(rows: Sequence[tuple[list[int], list[int]]]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+def stacked(rows: Sequence[tuple[list[int], list[int]]]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """ids and mask (rows, width), padded on the left, so that answers end together; labels (rows, answer)."""
     width, longest = max(len(ids) for ids, _ in rows), max(len(said) for _, said in rows)
     ids = torch.zeros(len(rows), width, dtype=torch.long)
@@ -112,13 +112,24 @@ def _stacked(rows: Sequence[tuple[list[int], list[int]]]) -> tuple[torch.Tensor,
     return ids, mask, labels
 
 
+def logits_of(model: Any, ids: torch.Tensor, mask: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    """(rows, answer, vocabulary): what the model says of each token of the answers, which labels (rows, answer) are."""
+    places = (mask.cumsum(1) - 1).clamp(min=0)
+    keep = labels.shape[1] + 1
+    out = model(input_ids=ids, attention_mask=mask, position_ids=places, use_cache=False, logits_to_keep=keep)
+    return out.logits[:, :-1].float()
+
+
 def loss_of(model: Any, ids: torch.Tensor, mask: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
     """Mean cross-entropy of the answers' tokens."""
-    keep = labels.shape[1]
-    places = (mask.cumsum(1) - 1).clamp(min=0)
-    out = model(input_ids=ids, attention_mask=mask, position_ids=places, use_cache=False, logits_to_keep=keep + 1)
-    logits = out.logits[:, :-1].float()
+    logits = logits_of(model, ids, mask, labels)
     return torch.nn.functional.cross_entropy(logits.reshape(-1, logits.shape[-1]), labels.reshape(-1))
+
+
+def rate_at(recipe: Recipe, step: int) -> float:
+    """The learning rate of a step: up over the warm-up, down to a twentieth at the end."""
+    warm, left = min(1.0, (step + 1) / recipe.warmup), 1 - step / recipe.steps
+    return recipe.rate * warm * (0.05 + 0.95 * left)
 
 
 def fit(
@@ -129,9 +140,7 @@ def fit(
     optimizer = torch.optim.AdamW(model.parameters(), lr=recipe.rate, weight_decay=0.05, betas=(0.9, 0.98))
     losses, began = [], time.process_time()
     for step, (ids, mask, labels) in enumerate(batches(pairs, recipe, tokens)):
-        warm, left = min(1.0, (step + 1) / recipe.warmup), 1 - step / recipe.steps
-        for group in optimizer.param_groups:
-            group["lr"] = recipe.rate * warm * (0.05 + 0.95 * left)
+        optimizer.param_groups[0]["lr"] = rate_at(recipe, step)
         loss = loss_of(model, ids, mask, labels)
         optimizer.zero_grad()
         loss.backward()

@@ -19,6 +19,7 @@ MOST = 3  # memories of each kind that a briefing is told
 LONGEST = 40  # instructions of an episode that are written down
 DATA = 64 << 20  # bytes of a run's data, beyond which nothing is added
 CUT_OFF = "cut off"  # the outcome of an instruction whose end nobody saw
+ALREADY = "already so"  # of one that was given when it was carried out before
 
 
 class Remembering:
@@ -27,12 +28,14 @@ class Remembering:
     store: None remembers nothing and only collects the data; store and data are bounded.
     An agent's state is {"life", "episode", "tried", "open": what was said in the episode, "inner": the other's state}.
 
-    Attributes: fresh: lines of data that were not saved yet; settled: outcomes that came, in all.
+    Attributes: fresh: lines of data that were not saved yet; settled: outcomes that came, in all; records: all lines
+    of data, where a list is put there.
     """
 
     def __init__(self, inner: Instructor, store: Store | None = None, most: int = MOST):
         self.inner, self.store, self.most = inner, store, most
         self.fresh: list[str] = []
+        self.records: list[dict[str, Any]] | None = None
         self.lives = self.settled = self.kept_bytes = self.full = 0
 
     def instruct(self, briefings: Sequence[Briefing], states: Sequence[Any]) -> tuple[list[str], list[Any]]:
@@ -113,6 +116,8 @@ class Remembering:
                 continue
             self.kept_bytes += size
             self.fresh.append(line)
+            if self.records is not None:
+                self.records.append(dict(record))
 
     def append_to(self, path: Path) -> None:
         """Add the fresh lines to the file."""

@@ -1,0 +1,65 @@
+"""Old briefings that a model rehearses and is held to when it goes on learning; a file beside its weights."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+
+from ...envs import registry
+from . import corpus
+from .lessons import Lesson
+from .loading import shipped
+from .prompts import prompt
+from .scenes import HELD_OUT, LONG, SIDES, TRAIN, Example
+from .updating import Held
+
+FILE = "rehearsal.jsonl"
+EACH = {TRAIN: 32, HELD_OUT: 24}  # briefings of a task
+COPIES = {TRAIN: 32, HELD_OUT: 120}  # few scenes are held out
+CANDIDATES = 12  # answers that a held-out briefing is chosen among, at most
+ALSO = ("ludus/FoodCollectorGoal-v0", "ludus/GridWorld-v0", "ludus/Assistant-v0", "ludus/MovingObstacles-v0")
+FIRST = 1 << 20  # the seed of its scenes: others than those of the corpus
+
+
+def make(out: Path, tell: Callable[[str], None] = lambda _: None) -> Path:
+    """Play scenes of all tasks of several steps and of some of one, and write their briefings to out / FILE."""
+    with (out / FILE).open("w", encoding="utf-8", newline="\n") as file:
+        for task in (*LONG, *ALSO):
+            for side in SIDES:
+                lines = list(_lines(task, side))
+                file.writelines(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
+                tell(f"{task}: {len(lines)} briefings to rehearse ({side})")
+    return out / FILE
+
+
+def _lines(task: str, side: str) -> Iterator[dict]:
+    """Briefings of one side, evenly from all that were met, each prompt once."""
+    copies = COPIES[side]
+    met: dict[str, Example] = {}
+    for episode in corpus.episodes(task, FIRST, 1, copies, side):
+        for example in episode:
+            met.setdefault(prompt(example.briefing), example)
+    kept = np.linspace(0, len(met) - 1, min(EACH[side], len(met))).astype(int)
+    for place in kept:
+        text, example = list(met.items())[place]
+        right = example.answer.text
+        others = [f for f in example.briefing.feasible if f != right][: CANDIDATES - 1]
+        yield {"side": side, "task": registry.full(task), "prompt": text, "answers": [right, *others]}
+
+
+def load(folder: Path | None = None) -> tuple[list[Lesson], dict[str, list[Held]]]:
+    """(old lessons, task -> held-out briefings) of a model's folder; the shipped model's where it has none."""
+    path = (folder or shipped()) / FILE
+    path = path if path.is_file() else shipped() / FILE
+    old: list[Lesson] = []
+    held: dict[str, list[Held]] = defaultdict(list)
+    for line in map(json.loads, path.read_text(encoding="utf-8").splitlines()):
+        if line["side"] == TRAIN:
+            old.append(Lesson(line["prompt"], line["answers"][0], line["task"], 1.0))
+        else:
+            held[line["task"]].append(Held(line["prompt"], tuple(line["answers"])))
+    return old, dict(held)
