@@ -66,6 +66,22 @@ def interval(
     return Interval(estimate, float(low), float(high), seeds)
 
 
+def profile_band(
+    values: np.ndarray, thresholds: np.ndarray, resamples: int = RESAMPLES, seed: int = 0
+) -> tuple[np.ndarray, np.ndarray]:
+    """(low, high), each (thresholds,): pointwise 95 % intervals of profile by the stratified bootstrap.
+
+    values: (seeds, tasks), none missing, of two seeds or more; thresholds: rising. Agarwal et al. 2021, figure 3.
+    """
+    reached = np.searchsorted(thresholds, values, side="right")  # how many thresholds each score reaches
+    drawn = resample(reached, resamples, seed).reshape(resamples, -1)
+    counts = np.zeros((resamples, len(thresholds) + 1))
+    np.add.at(counts, (np.arange(resamples)[:, None], drawn), 1)
+    shares = 1 - counts.cumsum(axis=1)[:, :-1] / drawn.shape[1]
+    low, high = np.quantile(shares, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
+    return low, high
+
+
 def profile(values: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
     """(thresholds,) share of all scores that reach each threshold; NaN where a score is missing.
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import html
 import json
 import re
 from pathlib import Path
@@ -13,10 +16,11 @@ from rich.console import Console
 from ludus.curricula import report
 from ludus.curricula.metrics import References
 from ludus.curricula.record import Record, RunError, read_run
+from ludus.curricula.report import choices, plots, scatter, tables
 from ludus.curricula.report import page as page_of
-from ludus.curricula.report import plots, tables
 from ludus.curricula.report.summary import studies
 from ludus.curricula.report.words import headline, reading
+from ludus.curricula.statistics import profile, profile_band
 
 TASKS = ("ludus/Reach-v0", "ludus/Push-v0", "ludus/Lift-v0")
 HOSTILE = "<script>alert(1)</script>"
@@ -101,8 +105,16 @@ def test_learning_stands_beside_forgetting_with_intervals(page):
 def test_nothing_comes_from_outside(page):
     sources = re.findall(r"""(?:src|href|url|action)\s*[=(]\s*["']?([^"'>)\s]+)""", page)
     assert sources and all(source.startswith(("data:", "#")) for source in sources)
-    assert "http://" not in page and "https://" not in page and "<script" not in page
+    assert "http://" not in page and "https://" not in page
     assert "default-src 'none'" in page
+
+
+def test_the_one_script_is_ours_and_the_only_one_that_the_browser_lets_run(page):
+    (script,) = re.findall(r"<script>(.*?)</script>", page, re.DOTALL)
+    assert page.count("<script") == 1 and script == page_of.resource("page.js")
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    assert f"script-src 'sha256-{digest}'" in page
+    assert not re.search(r"\bon\w+=", page.split("<script>")[0])
 
 
 def test_the_style_reaches_the_browser_unescaped(page):
@@ -120,7 +132,13 @@ def test_every_number_is_explained(page):
 def test_settings_costs_and_versions_are_shown(page):
     assert "2.13.0" in page and "peak memory" not in page
     assert "3 MiB" in page and "30\u202f000" in page
-    assert page.count("<img") == 4 + 3 + 2
+
+
+def test_there_are_as_many_pictures_as_the_data_have(page):
+    """A timeline for all four, a matrix for three, changes for two, the profiles; as drawn points, two planes."""
+    assert page.count("<img") == 4 + 3 + 2 + 1
+    assert page.count("<svg") == 2 and "Forgetting against transfer" in page
+    assert "Quality against" not in page and "told otherwise" not in page and "instructor said" not in page
 
 
 def test_the_same_runs_give_the_same_bytes(bench, tmp_path):
@@ -137,7 +155,7 @@ def test_hostile_names_stay_text(tmp_path):
     video = tmp_path / f"{HOSTILE.replace('/', '')}.mp4"
     video.write_bytes(b"no film")
     page = report.write([run], tmp_path / "report.html", videos=[video]).read_text()
-    assert "<script" not in page and "&lt;script&gt;" in page
+    assert HOSTILE not in page and page.count("<script") == 1 and "&lt;script&gt;" in page
     assert HOSTILE in told(tables.comparison([run])) and HOSTILE in told(tables.closing(run)).replace("\n", "")
     assert "<script" not in tables.markdown([run]) and "[/]\\| |" in tables.markdown([run])
 
@@ -253,6 +271,83 @@ def test_pictures_draw_what_the_record_says(bench):
     assert np.allclose(
         np.asarray(rows[1].lines[-1].get_ydata(), float), np.mean([s.score[:, 1] for s in group.scores], axis=0)
     )
+
+
+def test_points_say_what_they_are_and_whose(bench):
+    groups = studies(bench)[0].groups[:2]
+    drawn = scatter.inline(scatter.tradeoff(groups))
+    said = re.findall(r'<g class="tip" data-method="(\d)"><title>(.*?)</title>', drawn)
+    assert len(said) == 2 * (3 + 1) and {method for method, _ in said} == {"0", "1"}
+    lost = groups[0].interval("bars.forgetting").estimate
+    assert ("0", f"finetune@ppo, 3 seeds: learnt in the own stage 0.98, lost of it at the end {lost:.2f}") in said
+    assert "http" not in drawn and "<metadata" not in drawn
+
+
+def test_names_in_points_stay_text(tmp_path):
+    label = f'{HOSTILE}"]]>&amp;'
+    group = studies([make(tmp_path / "run", label=label)])[0].groups[0]
+    drawn = scatter.inline(scatter.tradeoff([group]))
+    assert "<script" not in drawn and html.escape(label) in drawn
+
+
+def test_changes_are_differences_of_the_matrix(bench):
+    group = studies(bench)[0].groups[0]
+    texts = [text.get_text().replace("−", "-") for text in plots.changes(group).axes[0].texts]
+    assert np.allclose(np.array(texts, float).reshape(3, 3), np.diff(group.matrix, axis=0), atol=0.0051)
+    assert float(texts[3]) < -0.5  # learning the second task forgot the first
+
+
+def test_quality_stands_against_the_costs_in_which_methods_differ(tmp_path):
+    dear = {"steps": 30_000, "seconds": 600.0, "memory_kept_bytes": 3 * 2**20, "resumes": 2, "player_restarts": 1}
+    cheap = {"steps": 30_000, "seconds": 60.0, "memory_kept_bytes": 0}
+    runs = [make(tmp_path / "a", costs=cheap), make(tmp_path / "b", "replay", costs=dear)]
+    page = report.write(runs, tmp_path / "report.html").read_text()
+    assert re.findall(r"Quality against ([\w ]+)", page) == ["time in all", "memory kept from the past"]
+    assert "time in all 10.0 min, success at the end 0.9" in page and "memory kept from the past 3 MiB" in page
+    assert "2 runs · 2 methods · 3 tasks · 60\u202f000 steps · 11.0 min of work · 3 restarts" in page
+    assert "restarts of game players" in page
+
+
+@pytest.mark.parametrize(
+    ("points", "kept"),
+    [
+        ([(1, 0.5), (2, 0.9), (3, 0.7)], [0, 1]),
+        ([(2, 0.5), (1, 0.5), (1, 0.6)], [2]),
+        ([(3, 1.0), (1, 0.1), (2, 0.1)], [1, 0]),
+    ],
+)
+def test_the_front_is_whom_no_other_beats_in_both(points, kept):
+    assert scatter.front(np.array(points, float)) == kept
+
+
+def test_one_method_told_otherwise_is_shown_side_by_side(tmp_path):
+    runs = [make(tmp_path / f"{how}-{s}", seed=s, input=how) for how in ("instructed", "blind") for s in range(2)]
+    runs.append(make(tmp_path / "other", "replay"))
+    page = report.write(runs, tmp_path / "report.html").read_text()
+    assert page.count('alt="Instruction ablation') == 1
+
+
+def test_what_the_instructor_said_is_counted_and_stays_text(tmp_path):
+    run = make(tmp_path / "run", instructor="language-model")
+    lines = [{"task": "ludus/Household-v0", "said": said, "outcome": outcome, "seen": HOSTILE}
+             for said, outcome, times in (("take the cup", "done", 3), ("take the cup", "failed", 1), (HOSTILE, "", 1))
+             for _ in range(times)]  # fmt: skip
+    broken = "7\n[[[\n" + "[" * 100_000 + "\n"
+    (run.folder / "instructions.jsonl").write_text(broken + "".join(json.dumps(line) + "\n" for line in lines) + '{"ta')
+    first, second = choices.said([run])
+    assert (first.text, first.times, first.done) == ("take the cup", 4, 0.75) and second.text == HOSTILE
+    page = report.write([run], tmp_path / "report.html").read_text()
+    assert "What the instructor said" in page and "<td>75 %</td>" in page and HOSTILE not in page
+
+
+def test_bands_of_profiles_hold_the_profile_and_widen_with_spread():
+    thresholds = np.linspace(0, 1, 11)
+    same, apart = np.full((5, 3), 0.55), np.linspace(0, 1, 15).reshape(5, 3)
+    low, high = profile_band(same, thresholds)
+    assert np.array_equal(low, high) and np.array_equal(low, profile(same, thresholds))
+    low, high = profile_band(apart, thresholds)
+    assert (low <= profile(apart, thresholds)).all() and (profile(apart, thresholds) <= high).all()
+    assert (high - low)[1:10].min() > 0.1 and low[0] == high[0] == 1
 
 
 def test_the_markdown_table_is_the_readmes(bench):

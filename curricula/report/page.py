@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,14 +12,15 @@ from typing import Any
 from urllib.parse import quote
 
 import jinja2
+import numpy as np
 from matplotlib.figure import Figure
 
 from .. import folder, metrics
 from ..record import Run, RunError, regular
 from ..statistics import Interval
-from . import plots
+from . import choices, plots, scatter
 from .summary import Given, Group, Study, plain, studies
-from .words import COLUMNS, cell, headline, number, reading, span_of
+from .words import COLUMNS, cell, headline, number, quantity, reading, span_of
 
 EMBED = 4 * 2**20  # bytes; a larger video is linked
 COSTS = {
@@ -34,7 +36,15 @@ COSTS = {
     "checkpoint_bytes": "checkpoint",
     "instructor_calls": "instructor calls",
     "instructor_tokens": "instructor tokens",
-    "resumes": "times resumed",
+    "instructor_seconds": "time of the language model",
+    "resumes": "restarts of the run",
+    "player_restarts": "restarts of game players",
+}
+PARETO = {  # costs that quality is drawn against
+    "seconds": "time in all",
+    "peak_memory_bytes": "peak memory",
+    "memory_kept_bytes": "memory kept from the past",
+    "instructor_tokens": "instructor tokens",
 }
 UNSAID = ("about", "stages")  # of a curriculum: for another place, or line by line
 SETTINGS = ("algorithm", "methods", "regime", "input", "instructor", "tier", "device", "settings", "suite", "hash")
@@ -46,7 +56,8 @@ def write(runs: Sequence[Run], out: Path, references: Given = None, videos: Sequ
     out.parent.mkdir(parents=True, exist_ok=True)
     sections = [_section(study) for study in studies(runs, references)]
     films = [film(Path(video), out.parent) for video in videos]
-    text = template("template.html").render(sections=sections, videos=films, css=resource("style.css"), columns=COLUMNS)
+    parts = {"css": resource("style.css"), "script": resource("page.js"), "allowed": allowed(resource("page.js"))}
+    text = template("template.html").render(sections=sections, videos=films, columns=COLUMNS, **parts)
     folder.write(out, text.encode("utf-8", "replace"))
     return out
 
@@ -55,6 +66,11 @@ def template(name: str) -> jinja2.Template:
     """A page beside this file; it escapes whatever it is given."""
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
     return environment.from_string(resource(name))
+
+
+def allowed(script: str) -> str:
+    """What a Content-Security-Policy says of the one script that may run."""
+    return "sha256-" + base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
 
 
 def resource(name: str) -> str:
@@ -67,13 +83,16 @@ def _section(study: Study) -> dict[str, Any]:
     compared = [group for group in study.sequences if len(group.scores[0].trained) > 1]
     return {
         "study": study,
+        "facts": facts(study),
         "headline": headline(study),
         "rows": [(group, [cell(group, column.metric) for column in COLUMNS]) for group in study.groups],
         "single": any(len(group.runs) == 1 for group in study.groups),
         "timelines": [_plate(group, plots.timeline(group)) for group in study.groups],
-        "matrices": [_plate(group, plots.matrix(group)) for group in study.groups if group.regime != "scratch"],
-        "tradeoff": image(plots.tradeoff(compared)) if compared else None,
-        "profiles": image(plots.profiles(study.groups)) if any(len(g.runs) > 1 for g in study.groups) else None,
+        "matrices": [_plate(g, plots.matrix(g)) for g in study.groups if g.regime != "scratch"],
+        "changes": [_plate(group, plots.changes(group)) for group in compared],
+        "comparisons": list(_comparisons(study, compared)),
+        "ablations": list(_ablations(study)),
+        "said": [(group, rows) for group in study.groups if (rows := choices.said(group.runs))],
         "costs": costs(study),
         "measures": list(_measures(study)),
         "common": list(_settings(study, shared=True)),
@@ -83,7 +102,71 @@ def _section(study: Study) -> dict[str, Any]:
 
 
 def _plate(group: Group, figure: Figure) -> dict[str, Any]:
-    return {"group": group, "image": image(figure)}
+    return {"group": group, "method": group.place, "image": image(figure)}
+
+
+def facts(study: Study) -> str:
+    """The size of what is reported, and how often it had to be started again."""
+    groups, runs = study.groups, [run for group in study.groups for run in group.runs]
+    paid = {key: np.nansum([np.nansum(group.cost(key)) for group in groups]) for key in COSTS}
+    parts = [(len(runs), "runs"), (len(groups), "methods"), (len(groups[0].tasks), "tasks")]
+    said = [f"{count} {what if count != 1 else what.removesuffix('s')}" for count, what in parts]
+    said += [f"{quantity('steps', paid['steps'])} steps"] * bool(paid["steps"])
+    said += [f"{quantity('seconds', paid['seconds'])} of work"] * bool(paid["seconds"])
+    again = int(paid["resumes"] + paid["player_restarts"])
+    return " · ".join([*said, f"{again} restart{'s' * (again != 1)}"])
+
+
+def _comparisons(study: Study, compared: Sequence[Group]) -> Iterator[dict[str, str]]:
+    """Plots of methods against each other, each with how to read it, where the records carry what they show."""
+    known = [group for group in compared if np.isfinite(group.interval("bars.learning").estimate)]
+    if known:
+        yield {
+            "title": "Learning against forgetting",
+            "read": "Right is learnt, low is kept; on the dashed line all of it was lost.",
+            "svg": scatter.inline(scatter.tradeoff(known)),
+        }
+    if moved := [group for group in compared if np.isfinite(group.interval("forward_transfer").estimate)]:
+        yield {
+            "title": "Forgetting against transfer",
+            "read": "Right of zero, earlier tasks helped later ones to be learnt faster than alone; low is kept.",
+            "svg": scatter.inline(scatter.transfer(moved)),
+        }
+    ended = [group for group in study.groups if np.isfinite(group.final).all()]
+    if any(len(group.runs) > 1 for group in ended):
+        yield {
+            "title": "Performance profiles",
+            "read": "Share of seeds and tasks that end at least this well, with 95 % bands; a line above another is "
+            "better, and where bands overlap little is said.",
+            "image": image(plots.profiles(ended)),
+        }
+    yield from _priced(study.sequences)
+
+
+def _priced(groups: Sequence[Group]) -> Iterator[dict[str, str]]:
+    """Quality against each cost in which methods that ended differ."""
+    ended = [group for group in groups if np.isfinite(group.interval("average_performance").estimate)]
+    for key, title in PARETO.items():
+        priced = [group for group in ended if np.isfinite(group.cost(key)).all()]
+        means = [group.cost(key).mean() for group in priced]
+        if len(priced) > 1 and max(means) > 1.05 * min(means):
+            yield {
+                "title": f"Quality against {title}",
+                "read": "Left is cheap, high is good; who lies below and right of the dashed line is beaten in both.",
+                "svg": scatter.inline(scatter.pareto(priced, key, title)),
+            }
+
+
+def _ablations(study: Study) -> Iterator[dict[str, str]]:
+    """One method under several inputs or instructors, side by side."""
+    told: dict[str, list[Group]] = {}
+    for group in study.sequences:
+        if np.isfinite(group.interval("average_performance").estimate):
+            told.setdefault(group.runs[0].label, []).append(group)
+    for label, groups in told.items():
+        names = [" · ".join(plain(g.settings.get(key)) for key in ("input", "instructor")) for g in groups]
+        if len(set(names)) > 1:
+            yield {"title": label, "image": image(plots.contrast(groups, names))}
 
 
 def image(figure: Figure) -> str:
@@ -103,24 +186,7 @@ def _cost(group: Group, key: str) -> str:
     numbers = [value for value in values if isinstance(value, int | float)]
     if not numbers or len(numbers) < len(values):
         return "—"
-    mean = sum(numbers) / len(numbers)
-    if key.endswith("_bytes"):
-        return _bytes(mean)
-    return _time(mean) if key.startswith("seconds") else f"{mean:,.0f}".replace(",", "\u202f")
-
-
-def _time(seconds: float) -> str:
-    if seconds < 100:
-        return f"{seconds:.3g} s"
-    return f"{seconds / 60:.1f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
-
-
-def _bytes(value: float) -> str:
-    for unit in ("B", "KiB", "MiB"):
-        if value < 1024:
-            return f"{value:.3g} {unit}"
-        value /= 1024
-    return f"{value:.3g} GiB"
+    return quantity(key, sum(numbers) / len(numbers))
 
 
 def _measures(study: Study) -> Iterator[tuple[str, str, list[tuple[str, str]]]]:

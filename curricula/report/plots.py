@@ -25,6 +25,7 @@ from .words import short_names
 COLOURS = ("#2f6690", "#c8553d", "#588157", "#8367a8", "#bc8a2c", "#3a9188", "#b0578d", "#6b705c")
 INK, FAINT, GRID, OWN = "#23303b", "#74808a", "#dde3e8", "#e3a72f"
 HEAT = LinearSegmentedColormap.from_list("ludus", ["#f7f9fb", "#bcd3e3", "#6b9dbf", "#2f6690", "#173a57"])
+CHANGE = LinearSegmentedColormap.from_list("change", ["#8c2f1b", "#d98b73", "#f7f9fb", "#6b9dbf", "#173a57"])
 STYLE: Any = {
     "font.family": "sans-serif",
     "font.sans-serif": ["Helvetica", "Arial", "Liberation Sans", "DejaVu Sans"],
@@ -85,7 +86,9 @@ def timeline(group: Group) -> Figure:
         _shade(axes, group, column, end)
         _curves(axes, group, column)
         axes.set(xlim=(0, end), ylim=(-0.04, 1.08), yticks=(0, 1))
-        axes.set_ylabel(_clip(names[task], 16), rotation=0, ha="right", va="center", color=_colour(column), labelpad=4)
+        axes.set_ylabel(
+            _clip(names[task], 16), rotation=0, ha="right", va="center", color=colour_of(column), labelpad=4
+        )
     rows[-1].xaxis.set_major_locator(MaxNLocator(5, integer=True))
     rows[-1].xaxis.set_major_formatter(FuncFormatter(lambda value, _: _steps(value)))
     rows[-1].set_xlabel("environment steps")
@@ -95,7 +98,7 @@ def timeline(group: Group) -> Figure:
 def _shade(axes: Axes, group: Group, column: int, end: int) -> None:
     for stage, (start, stop) in enumerate(_spans(group, end)):
         own = group.scores[0].trained[stage] == column if group.scores[0].trained else True
-        colour, alpha = (_colour(column), 0.16) if own else ("#8896a3", 0.10 if stage % 2 else 0.04)
+        colour, alpha = (colour_of(column), 0.16) if own else ("#8896a3", 0.10 if stage % 2 else 0.04)
         axes.axvspan(start, stop, color=colour, alpha=alpha, lw=0)
 
 
@@ -108,7 +111,7 @@ def _spans(group: Group, end: int) -> list[tuple[int, int]]:
 
 def _curves(axes: Axes, group: Group, column: int) -> None:
     """One line per seed, thin; their mean, strong, where all were tried at the same steps."""
-    colour = _colour(column)
+    colour = colour_of(column)
     lines = [(scores.step, scores.score[:, column]) for scores in group.scores]  # NaN leaves a gap in a line
     single = len(lines) == 1
     for steps, values in lines:
@@ -121,85 +124,95 @@ def _curves(axes: Axes, group: Group, column: int) -> None:
 @styled
 def matrix(group: Group) -> Figure:
     """R[j, i] as a heat map: a row after every stage, a column for every task; a stage's own task is outlined."""
-    values, names = group.matrix, [short_names(group.tasks)[task] for task in group.tasks]
-    trained = group.scores[0].trained
-    after = [f"after {_clip(names[column], 14)}" for column in trained] or ["after all at once"]
+    return _heat(group, group.matrix, ["untrained", *_after(group)], HEAT, (0, 1))
+
+
+@styled
+def changes(group: Group) -> Figure:
+    """R[j, i] − R[j−1, i]: what every stage changed in the success of every task."""
+    return _heat(group, np.diff(group.matrix, axis=0), _after(group), CHANGE, (-1, 1), sign="+")
+
+
+def _after(group: Group) -> list[str]:
+    names, trained = short_names(group.tasks), group.scores[0].trained
+    return [f"after {_clip(names[group.tasks[column]], 14)}" for column in trained] or ["after all at once"]
+
+
+def _heat(group: Group, values: np.ndarray, rows: list[str], colours: Any, span: tuple[int, int], sign="") -> Figure:
+    names = [_clip(short_names(group.tasks)[task], 12) for task in group.tasks]
     figure = Figure(figsize=(1.6 + 0.78 * len(names), 0.75 + 0.46 * len(values)), layout="constrained")
     axes = figure.subplots()
-    axes.imshow(values, cmap=HEAT, vmin=0, vmax=1, aspect="auto")
-    axes.set_xticks(range(len(names)), [_clip(name, 12) for name in names], color=INK)
-    axes.set_yticks(range(len(values)), ["untrained", *after], color=INK)
+    axes.imshow(values, cmap=colours, vmin=span[0], vmax=span[1], aspect="auto")
+    axes.set_xticks(range(len(names)), names, color=INK)
+    axes.set_yticks(range(len(values)), rows, color=INK)
     axes.xaxis.tick_top()
     if max(map(len, names), default=0) > 9:
         axes.tick_params(axis="x", rotation=30)
     axes.spines[:].set_visible(False)
     for (row, column), value in np.ndenumerate(values):
-        _number(axes, row, column, value)
-    for row, column in enumerate(trained, start=1):
+        _number(axes, row, column, value, sign)
+    for stage, column in enumerate(group.scores[0].trained):
+        row = stage + len(values) - len(group.scores[0].trained)
         axes.add_patch(Rectangle((column - 0.47, row - 0.45), 0.94, 0.9, fill=False, ec=OWN, lw=2))
     return figure
 
 
-def _number(axes: Axes, row: int, column: int, value: float) -> None:
+def _number(axes: Axes, row: int, column: int, value: float, sign: str) -> None:
     if np.isfinite(value):
-        colour = "white" if value > 0.55 else INK
-        axes.text(column, row, f"{value:.2f}", ha="center", va="center", color=colour)
+        colour = "white" if abs(value) > 0.55 else INK
+        text = format(value + 0.0, f"{sign}.2f").replace("+0.00", "0.00").replace("-0.00", "0.00").replace("-", "−")
+        axes.text(column, row, text, ha="center", va="center", color=colour)
     else:
         axes.text(column, row, "–", ha="center", va="center", color=FAINT)
 
 
 @styled
-def tradeoff(groups: Sequence[Group]) -> Figure:
-    """What each method learnt against what it lost of it: mean over the earlier tasks, a dot a seed."""
-    figure = Figure(figsize=(5.4, 3.7), layout="constrained")
+def contrast(groups: Sequence[Group], names: Sequence[str]) -> Figure:
+    """Success at the end with its interval, a row for each group: the same method, told otherwise."""
+    figure = Figure(figsize=(5.4, 0.8 + 0.38 * len(groups)), layout="constrained")
     axes = figure.subplots()
-    axes.fill_between([0, 1], [0, 1], [1, 1], color="#8896a3", alpha=0.12, lw=0)
-    axes.plot([0, 1], [0, 1], color=FAINT, lw=0.8, ls=(0, (4, 3)))
-    along = {"rotation": 45, "transform_rotates_text": True, "rotation_mode": "anchor"}
-    axes.text(0.5, 0.51, "all of it lost", ha="center", va="bottom", color=FAINT, fontsize=8, **along)
-    axes.axhline(0, color=FAINT, lw=0.8)
-    lowest = 0.0
-    for i, group in enumerate(groups):
-        learned, lost = _learned_and_lost(group)
-        axes.plot(learned, lost, "o", color=_colour(i), ms=4, alpha=0.45, mew=0, clip_on=False)
-        axes.plot(learned.mean(), lost.mean(), "o", color=_colour(i), ms=9, mec="white", mew=1, clip_on=False)
-        lowest = min([lowest, *lost[np.isfinite(lost)]])
-    axes.set(xlim=(0, 1), ylim=(lowest - 0.05, 1), xlabel="learnt in the own stage", ylabel="lost of it at the end")
-    axes.grid(color=GRID, lw=0.6)
-    axes.set_axisbelow(True)
-    _legend(figure, groups)
+    for row, group in enumerate(groups):
+        found = group.interval("average_performance")
+        if found.low is not None and found.high is not None:
+            axes.plot([found.low, found.high], [row, row], color=colour_of(0), lw=5, alpha=0.25, solid_capstyle="butt")
+        axes.plot(
+            group.numbers("average_performance"), [row] * len(group.runs), "o", color=colour_of(0), ms=4, alpha=0.4
+        )
+        axes.plot(found.estimate, row, "o", color=colour_of(0), ms=8, mec="white", mew=1, clip_on=False)
+    axes.set_yticks(range(len(names)), [_clip(name, 30) for name in names], color=INK)
+    axes.set(xlim=(0, 1.02), ylim=(len(groups) - 0.5, -0.5), xlabel="success at the end")
+    axes.grid(axis="x", color=GRID, lw=0.6)
     return figure
-
-
-def _learned_and_lost(group: Group) -> tuple[np.ndarray, np.ndarray]:
-    learned = np.array([scores.learned[:-1].mean() for scores in group.scores])
-    lost = np.array([(scores.learned - scores.square[-1])[:-1].mean() for scores in group.scores])
-    return learned, lost
 
 
 @styled
 def profiles(groups: Sequence[Group]) -> Figure:
-    """Share of all seeds and tasks that end with at least a given success."""
+    """Share of all seeds and tasks that end with at least a given success, with pointwise 95 % bands."""
     figure = Figure(figsize=(5.4, 3.7), layout="constrained")
     axes = figure.subplots()
     thresholds = np.linspace(0, 1, 101)
-    for i, group in enumerate(groups):
-        axes.step(thresholds, statistics.profile(group.final, thresholds), color=_colour(i), lw=1.8, where="pre")
+    for group in groups:
+        if len(group.runs) > 1 and np.isfinite(group.final).all():
+            band = statistics.profile_band(group.final, thresholds)
+            axes.fill_between(thresholds, *band, step="pre", color=colour_of(group.place), alpha=0.15, lw=0)
+        shares = statistics.profile(group.final, thresholds)
+        axes.step(thresholds, shares, color=colour_of(group.place), lw=1.8, where="pre")
     axes.set(xlim=(0, 1), ylim=(0, 1.03), xlabel="success at the end", ylabel="share of seeds and tasks that reach it")
     axes.grid(color=GRID, lw=0.6)
-    _legend(figure, groups)
+    legend(figure, groups)
     return figure
 
 
-def _legend(figure: Figure, groups: Sequence[Group]) -> None:
+def legend(figure: Figure, groups: Sequence[Group]) -> None:
+    """Who has which colour, under the picture."""
     handles = [
-        Line2D([], [], color=_colour(i), marker="o", ls="", label=" " + _clip(group.name, 28))
-        for i, group in enumerate(groups)
+        Line2D([], [], color=colour_of(group.place), marker="o", ls="", label=" " + _clip(group.name, 28))
+        for group in groups
     ]
     figure.legend(handles=handles, loc="outside lower left", frameon=False, ncols=3, handletextpad=0.1, columnspacing=1)
 
 
-def _colour(i: int) -> str:
+def colour_of(i: int) -> str:
     return COLOURS[i % len(COLOURS)]
 
 

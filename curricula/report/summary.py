@@ -20,11 +20,12 @@ Given = References | Mapping[str, References] | None  # for every algorithm, or 
 
 @dataclass(frozen=True)
 class Group:
-    """The seeds of one method. name: its label, made unique within the study."""
+    """The seeds of one method. name: its label, made unique within the study; place: its number there, from 0."""
 
     name: str
     runs: tuple[Run, ...]
     references: References
+    place: int = 0
 
     @property
     def regime(self) -> str:
@@ -34,7 +35,7 @@ class Group:
     def settings(self) -> dict[str, Any]:
         return self.runs[0].settings
 
-    @property
+    @cached_property
     def scores(self) -> list[Scores]:
         return [run.scores for run in self.runs]
 
@@ -42,9 +43,24 @@ class Group:
     def tasks(self) -> tuple[str, ...]:
         return self.scores[0].tasks
 
+    @cached_property
+    def _measured(self) -> dict[str, list[metrics.Value]]:
+        return {}
+
     def values(self, metric: str) -> list[metrics.Value]:
-        """One value per seed."""
-        return [metrics.measure(metric, scores, self.references) for scores in self.scores]
+        """One value per seed, worked out once."""
+        if metric not in self._measured:
+            self._measured[metric] = [metrics.measure(metric, scores, self.references) for scores in self.scores]
+        return self._measured[metric]
+
+    def numbers(self, metric: str) -> np.ndarray:
+        """(seeds,) of a measure, NaN where it is missing."""
+        return np.array([value for value, _ in self.values(metric)])
+
+    def cost(self, key: str) -> np.ndarray:
+        """(seeds,) of costs.json, NaN where it is missing or no number."""
+        found = [run.costs.get(key) for run in self.runs]
+        return np.array([float(v) if isinstance(v, int | float) and abs(v) < 1e300 else np.nan for v in found])
 
     def interval(self, metric: str) -> Interval:
         """Mean over seeds; what belongs to one seed is drawn together."""
@@ -115,8 +131,8 @@ def _groups(runs: list[Run], given: Given) -> tuple[Group, ...]:
         found[key].append(run)
     names = _names(list(found))
     return tuple(
-        Group(names[key], tuple(sorted(members, key=lambda run: run.seed)), references_for(members[0], runs, given))
-        for key, members in found.items()
+        Group(names[key], tuple(sorted(same, key=lambda run: run.seed)), references_for(same[0], runs, given), place)
+        for place, (key, same) in enumerate(found.items())
     )
 
 

@@ -164,6 +164,41 @@ def number(value: float) -> str:
     return "—" if not np.isfinite(value) else f"{value + 0.0:.2f}".replace("-0.00", "0.00").replace("-", "−")
 
 
+def quantity(key: str, value: float) -> str:
+    """A cost as people read it, by the key of costs.json: time, memory or a count."""
+    if not np.isfinite(value):
+        return "—"
+    if key.endswith("_bytes"):
+        return _bytes(value)
+    return (
+        _time(value)
+        if key.startswith("seconds") or key.endswith("_seconds")
+        else f"{value:,.0f}".replace(",", "\u202f")
+    )
+
+
+def unit_of(key: str, top: float) -> tuple[float, str]:
+    """(its size, ' (name)') of the unit in which values of a cost up to top are drawn."""
+    sizes = {"GiB": 2**30, "MiB": 2**20, "KiB": 2**10} if key.endswith("_bytes") else {}
+    if key.startswith("seconds") or key.endswith("_seconds"):
+        sizes = {"h": 3600, "min": 60, "s": 1}
+    return next(((size, f" ({name})") for name, size in sizes.items() if top >= 2 * size), (1.0, ""))
+
+
+def _time(seconds: float) -> str:
+    if seconds < 100:
+        return f"{seconds:.3g} s"
+    return f"{seconds / 60:.1f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
+
+
+def _bytes(value: float) -> str:
+    for unit in ("B", "KiB", "MiB"):
+        if value < 1024:
+            return f"{value:.3g} {unit}"
+        value /= 1024
+    return f"{value:.3g} GiB"
+
+
 def span_of(found: Interval) -> str:
     return "" if found.low is None or found.high is None else f"[{number(found.low)}, {number(found.high)}]"
 
