@@ -23,6 +23,7 @@ from . import saving
 from .learner import _stage_seed
 from .state import State
 
+BUILT_IN = {"q-learning": "tabular:QLearning", "sarsa": "tabular:Sarsa"}  # agents of ours that live in the same way
 GIVEN = ("observation_space", "action_space", "seed")  # what a class is made with, before settings of its own
 
 
@@ -60,15 +61,22 @@ class Agent(Protocol):
 
 
 def outside(name: str) -> bool:
-    """Whether an algorithm of that name is somebody's own, 'module:Class'."""
+    """Whether an algorithm of that name lives as an Agent: one of BUILT_IN, or somebody's own, 'module:Class'."""
+    return name in BUILT_IN or foreign(name)
+
+
+def foreign(name: str) -> bool:
+    """Whether it is somebody's own, and so its code is run only where that is allowed."""
     return ":" in name
 
 
 def load(name: str) -> type[Agent]:
-    """The class that 'module:Class' names, of the folder one stands in or of what is installed. This runs its code.
+    """The class of that name. 'module:Class' is of what is installed or of the folder one stands in; its code is run.
 
     Raises ValueError, one line, for what cannot be loaded or is no Agent.
     """
+    if name in BUILT_IN:
+        return registry.load(f"{__package__}.{BUILT_IN[name]}")
     if os.getcwd() not in sys.path:
         sys.path.append(os.getcwd())  # behind all else: a file there hides no module
     try:
@@ -82,6 +90,12 @@ def load(name: str) -> type[Agent]:
     if tuple(inspect.signature(kind).parameters)[:3] != GIVEN:
         raise ValueError(f"{name!r} must be made as {name.partition(':')[2]}({', '.join(GIVEN)}, …)")
     return kind
+
+
+def defaults(kind: type) -> dict[str, Any]:
+    """The settings of a class and what they are unless one says otherwise; None where they must be said."""
+    own = list(inspect.signature(kind).parameters.values())[len(GIVEN) :]
+    return {p.name: None if p.default is p.empty else p.default for p in own}
 
 
 def source(kind: type) -> str:
@@ -98,8 +112,7 @@ class Outsider:
 
     def __init__(self, name: str, seed: int = 0, settings: Mapping[str, Any] | None = None):
         self.name, self.seed, self._kind = name, seed, load(name)
-        own = list(inspect.signature(self._kind).parameters.values())[len(GIVEN) :]
-        self._settings = {p.name: settings[p.name] for p in own if settings and p.name in settings}
+        self._settings = {k: v for k, v in (settings or {}).items() if k in defaults(self._kind)}
         self._agent: Any = None
         self.task, self.num_timesteps, self._stages, self._target = "", 0, 0, 0
         self._obs: np.ndarray | None = None
