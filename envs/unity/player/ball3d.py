@@ -62,9 +62,8 @@ class Ball3D(Game):
 
     def begin(self, ids, draw):
         where = draw.uniform(-1, [1.0] * 4)
-        cube = np.tile([0.0, 0.0, 0.0, 1.0], (len(ids), 1))
-        cube = turned_z(turned_x(cube, START_TILT * where[:, 0]), START_TILT * where[:, 1])
-        self.cube[ids] = cube
+        level = np.repeat([[0.0], [0.0], [0.0], [1.0]], len(ids), axis=1)
+        self.cube[ids] = turned_z(turned_x(level, START_TILT * where[:, 0]), START_TILT * where[:, 1]).T
         self.ball[ids] = START_REACH * where[:, [2, 2, 3]]
         self.ball[ids, 1] = START_HEIGHT
         self.velocity[ids] = self.spin[ids] = 0
@@ -74,43 +73,41 @@ class Ball3D(Game):
     def play(self, acts):
         turn = TURN * acts["agent"][0].astype(float)
         lost = np.zeros(self.num_envs, bool)
+        cube, *ball = (array.T.copy() for array in (self.cube, self.ball, self.velocity, self.spin))
         for _ in range(PERIOD):
-            self._tilt(turn[:, 0], turn[:, 1])
-            x, y, z = self.ball.T
+            cube = _tilted(cube, turn[:, 0], turn[:, 1])
+            x, y, z = ball[0]
             lost |= (y < DROP) | (np.abs(x) > REACH) | (np.abs(z) > REACH)
-            self._roll()
+            self._roll(cube, *ball)
+        self.cube[:] = cube.T
+        self.ball[:], self.velocity[:], self.spin[:] = (array.T for array in ball)
         self.kept += ~lost
         return Played({"agent": np.where(lost, LOST, KEPT)}, {"agent": lost})
 
-    def _tilt(self, about_z: np.ndarray, about_x: np.ndarray) -> None:
-        z = self.cube[:, 2]
-        free = ((z < TILT) & (about_z > 0)) | ((z > -TILT) & (about_z < 0))
-        self.cube = turned_z(self.cube, np.where(free, about_z, 0))
-        x = self.cube[:, 0]
-        free = ((x < TILT) & (about_x > 0)) | ((x > -TILT) & (about_x < 0))
-        self.cube = turned_x(self.cube, np.where(free, about_x, 0))
+    def _roll(self, cube: np.ndarray, ball: np.ndarray, velocity: np.ndarray, spin: np.ndarray) -> None:
+        """One fixed step of the ball: gravity, contact with the upper face, friction up to Coulomb's limit.
 
-    def _roll(self) -> None:
-        """One fixed step of the ball: gravity, contact with the upper face, friction up to Coulomb's limit."""
-        x, y, z, w = self.cube.T
-        normal = np.stack([2 * (x * y - w * z), 1 - 2 * (x * x + z * z), 2 * (y * z + w * x)], axis=1)
-        side = np.stack([1 - 2 * (y * y + z * z), 2 * (x * y + w * z), 2 * (x * z - w * y)], axis=1)
-        other = np.stack([2 * (x * z + w * y), 2 * (y * z - w * x), 1 - 2 * (x * x + y * y)], axis=1)
-        self.velocity[:, 1] -= self.gravity * DT
-        gap = dot(normal, self.ball) - HALF - self.radius
-        above = (np.abs(dot(side, self.ball)) < HALF) & (np.abs(dot(other, self.ball)) < HALF)
-        into = dot(normal, self.velocity)
+        Vectors are (3, n) here, and changed in place.
+        """
+        x, y, z, w = cube
+        normal = np.array([2 * (x * y - w * z), 1 - 2 * (x * x + z * z), 2 * (y * z + w * x)])
+        side = np.array([1 - 2 * (y * y + z * z), 2 * (x * y + w * z), 2 * (x * z - w * y)])
+        other = np.array([2 * (x * z + w * y), 2 * (y * z - w * x), 1 - 2 * (x * x + y * y)])
+        velocity[1] -= self.gravity * DT
+        gap = dot(normal, ball) - HALF - self.radius
+        above = (np.abs(dot(side, ball)) < HALF) & (np.abs(dot(other, ball)) < HALF)
+        into = dot(normal, velocity)
         touches = above & (gap + into * DT < 0) & (gap > -HALF)
         push = np.where(touches, -np.maximum(gap, 0) / DT - into, 0)  # an impulse per mass, as all of them here
-        arm = -self.radius[:, None] * normal
-        slip = self.velocity - into[:, None] * normal + cross(self.spin, arm)
+        arm = -self.radius * normal
+        slip = velocity - into * normal + cross(spin, arm)
         speed = np.sqrt(dot(slip, slip))
         grip = np.minimum(2 / 7 * speed, FRICTION * push) / np.maximum(speed, 1e-9)  # 2/7: a solid sphere
-        pull = -grip[:, None] * slip
-        self.ball += np.where(touches, np.maximum(-gap, 0), 0)[:, None] * normal
-        self.velocity += push[:, None] * normal + pull
-        self.spin += cross(arm, pull) / (0.4 * self.radius**2)[:, None]
-        self.ball += self.velocity * DT
+        pull = -grip * slip
+        ball += np.where(touches, np.maximum(-gap, 0), 0) * normal
+        velocity += push * normal + pull
+        spin += cross(arm, pull) / (0.4 * self.radius**2)
+        ball += velocity * DT
 
     def sense(self):
         return {"agent": {"VectorSensor_size8": np.concatenate([self.cube[:, [2, 0]], self.ball, self.velocity], 1)}}
@@ -157,23 +154,32 @@ def seen(point) -> tuple[float, float]:
     return x + 0.25 * z, 0.8 * y - 1.2 + 0.35 * z
 
 
+def _tilted(cube: np.ndarray, about_z: np.ndarray, about_x: np.ndarray) -> np.ndarray:
+    """Cubes (4, n) turned, as far as they may be."""
+    free = ((cube[2] < TILT) & (about_z > 0)) | ((cube[2] > -TILT) & (about_z < 0))
+    cube = turned_z(cube, np.where(free, about_z, 0))
+    free = ((cube[0] < TILT) & (about_x > 0)) | ((cube[0] > -TILT) & (about_x < 0))
+    return turned_x(cube, np.where(free, about_x, 0))
+
+
 def turned_z(q: np.ndarray, angle: np.ndarray) -> np.ndarray:
-    """Quaternions (n, 4) x, y, z, w turned about their own z axes by angle (n,), radians."""
-    (x, y, z, w), s, c = q.T, np.sin(angle / 2), np.cos(angle / 2)
-    return np.stack([x * c + y * s, y * c - x * s, z * c + w * s, w * c - z * s], axis=1)
+    """Quaternions (4, n) x, y, z, w turned about their own z axes by angle (n,), radians."""
+    (x, y, z, w), s, c = q, np.sin(angle / 2), np.cos(angle / 2)
+    return np.array([x * c + y * s, y * c - x * s, z * c + w * s, w * c - z * s])
 
 
 def turned_x(q: np.ndarray, angle: np.ndarray) -> np.ndarray:
     """The same about their own x axes."""
-    (x, y, z, w), s, c = q.T, np.sin(angle / 2), np.cos(angle / 2)
-    return np.stack([x * c + w * s, y * c + z * s, z * c - y * s, w * c - x * s], axis=1)
+    (x, y, z, w), s, c = q, np.sin(angle / 2), np.cos(angle / 2)
+    return np.array([x * c + w * s, y * c + z * s, z * c - y * s, w * c - x * s])
 
 
 def dot(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """(n,) sums in a fixed order, whatever n is."""
-    return a[:, 0] * b[:, 0] + a[:, 1] * b[:, 1] + a[:, 2] * b[:, 2]
+    """(n,) sums of vectors (3, n) in a fixed order, whatever n is."""
+    return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
 
 
 def cross(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    (ax, ay, az), (bx, by, bz) = a.T, b.T
-    return np.stack([ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx], axis=1)
+    """(3, n) of vectors (3, n)."""
+    (ax, ay, az), (bx, by, bz) = a, b
+    return np.array([ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx])
