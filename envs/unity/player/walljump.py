@@ -183,10 +183,11 @@ class WallJump(Game):
         """One fixed step of running, jumping, falling and pushing."""
         below = self.up - self._support()
         can_jump, grounded = below <= 1.05, below <= 0.56
-        ahead = ground.heading(self.yaw)
-        side, forth = DIRECTIONS[choice[:, 2]] * -SIDE, DIRECTIONS[choice[:, 0]]
-        way = np.where((side != 0)[:, None], side[:, None] * ground.right_of(ahead), forth[:, None] * ahead)
-        way = way * np.where(grounded, 1.0, 0.5)[:, None]
+        sine, cosine = np.sin(self.yaw), np.cos(self.yaw)
+        side, forth, grip = DIRECTIONS[choice[:, 2]] * -SIDE, DIRECTIONS[choice[:, 0]], np.where(grounded, 1.0, 0.5)
+        steps = side != 0  # to a side; else ahead or back
+        x, z = np.where(steps, side * cosine, forth * sine), np.where(steps, -side * sine, forth * cosine)
+        way = np.stack([x * grip, z * grip], axis=1)
         start = (choice[:, 3] == 1) & (self.jumping <= 0) & can_jump
         self.jumping = np.where(start, JUMP_TIME, self.jumping)
         self.jumped = np.where(start, self.up, self.jumped)
