@@ -7,6 +7,7 @@ import hashlib
 import html
 import json
 import re
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,9 @@ from ludus.curricula.report import page as page_of
 from ludus.curricula.report.summary import studies
 from ludus.curricula.report.words import headline, reading
 from ludus.curricula.statistics import profile, profile_band
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "benchmarks"))
+import report_proof
 
 TASKS = ("ludus/Reach-v0", "ludus/Push-v0", "ludus/Lift-v0")
 HOSTILE = "<script>alert(1)</script>"
@@ -348,6 +352,16 @@ def test_bands_of_profiles_hold_the_profile_and_widen_with_spread():
     low, high = profile_band(apart, thresholds)
     assert (low <= profile(apart, thresholds)).all() and (profile(apart, thresholds) <= high).all()
     assert (high - low)[1:10].min() > 0.1 and low[0] == high[0] == 1
+
+
+def test_made_up_runs_of_the_proof_make_a_report(tmp_path):
+    """A slice of what benchmarks/report_proof.py does for a thousand."""
+    assert report_proof.make(tmp_path, methods=2, seeds=2) == 4 * 93
+    runs = [read_run(folder) for folder in sorted(tmp_path.iterdir())]
+    (study,) = studies(runs)
+    assert [len(group.runs) for group in study.groups] == [2, 2] and not any(g.unfinished for g in study.groups)
+    size = report.write(runs, tmp_path / "report.html").stat().st_size
+    assert 50_000 < size < 500_000
 
 
 def test_the_markdown_table_is_the_readmes(bench):
