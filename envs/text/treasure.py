@@ -13,7 +13,8 @@ from .lexicon import read
 from .quests import QuestHouse
 from .world import ALL, Rows, one_hot
 
-FAR = 24  # commands that count as nothing done yet
+FAR = 32  # commands that count as nothing done yet
+READ = 8  # commands that reading both halves counts as: learners who are paid less for it gamble on a chest instead
 
 
 class Treasure(QuestHouse):
@@ -127,9 +128,9 @@ class Treasure(QuestHouse):
         return np.where(self.read[rows, 0] & ~self.read[rows, 1], 0, 1)
 
     def meeting(self, rows: np.ndarray) -> np.ndarray:
-        """(m,): commands until somebody has read both halves."""
+        """(m,): commands until somebody has read both halves, and what that is worth."""
         apart = self.far[rows, self.room[rows, 0], self.room[rows, 1]]
-        return np.where(self.read[rows].any(axis=1), 0, apart + 1)
+        return np.where(self.read[rows].any(axis=1), 0, apart + READ)
 
     def fetching(self, rows: np.ndarray) -> np.ndarray:
         """(m,): commands that the finder then needs."""
