@@ -233,12 +233,12 @@ class FoodCollector(Game):
         board = paint.Board((-edge, -edge), (edge, edge), words, paint.WALL)
         board.polygon([(-FIELD, -FIELD), (FIELD, -FIELD), (FIELD, FIELD), (-FIELD, FIELD)], paint.GROUND)
         for place, red in zip(self.food[env], IS_RED, strict=True):
-            board.disc(place, 0.9, paint.RED if red else paint.GREEN)  # larger than life: the field is wide
+            board.disc(place, 1.4, paint.RED if red else paint.GREEN)  # larger than life: the field is wide
         for k in range(len(AGENTS)):
             place, ahead = self.place[env, k], ground.heading(self.yaw[env, k])
             if self.fired[env, k]:
                 board.line([place, place + LASER.length * ahead], paint.YELLOW, 4)
-            board.box(place, (1.2, 1.2), paint.WALL if self.frozen[env, k] else paint.BLUE, float(self.yaw[env, k]))
-            board.line([place, place + 2.2 * ahead], paint.INK, 2)
-            board.words((place[0], place[1] + 3), f"{self.score[env, k]:.0f}", size=14)
+            board.box(place, (1.8, 1.8), paint.WALL if self.frozen[env, k] else paint.BLUE, float(self.yaw[env, k]))
+            board.line([place, place + 3.2 * ahead], paint.INK, 3)
+            board.words((place[0], place[1] + 4.5), f"{self.score[env, k]:.0f}", size=14)
         return board.picture()
