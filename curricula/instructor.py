@@ -1,10 +1,12 @@
-"""`ludus instructor`: makes the shipped language model from nothing, or lets one instruct a scene."""
+"""`ludus instructor`: makes the shipped language model from nothing, a smaller one of it, or lets one instruct."""
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from typer import Argument, Option
@@ -13,31 +15,75 @@ from ..envs.registry import nearest
 
 
 def command(
-    what: Annotated[str, Argument(metavar="train|show", help="make the model; or try one on a scene")],
+    what: Annotated[str, Argument(metavar="train|distil|show", help="make the model; a smaller one of it; try one")],
     task: Annotated[str, Option(help="show: the task whose scene it is")] = "ludus/Household-v0",
-    model: Annotated[str, Option(help="show: shipped, a folder, or a name of the Hugging Face hub")] = "shipped",
+    model: Annotated[str, Option(help="show, distil: shipped, a folder, or a name of the hub")] = "shipped",
     mode: Annotated[str, Option(help="show: choose, write or program")] = "choose",
     seed: Annotated[int, Option(help="of the training, or of the scene", min=0)] = 0,
-    out: Annotated[Path, Option(help="train: the folder of the model")] = Path("instructor"),
-    steps: Annotated[int, Option(help="train: optimiser steps; 0: as the shipped model took", min=0)] = 0,
-    size: Annotated[float, Option(help="train: share of the shipped model's corpus", min=0.01, max=10)] = 1.0,
+    out: Annotated[Path, Option(help="train, distil: the folder of the model")] = Path("instructor"),
+    steps: Annotated[int, Option(help="train, distil: optimiser steps; 0: as the shipped model took", min=0)] = 0,
+    size: Annotated[float, Option(help="train, distil: share of the shipped model's corpus", min=0.01, max=10)] = 1.0,
+    width: Annotated[int, Option(help="distil: of the smaller model; a multiple of 8", min=8)] = 64,
+    layers: Annotated[int, Option(help="distil: of the smaller model", min=1)] = 2,
+    alpha: Annotated[float, Option(help="distil: share of the answers beside the larger model's", min=0, max=1)] = 0.5,
     online: Annotated[bool, Option("--online", help="show: a model of the hub may be downloaded")] = False,
 ) -> None:
-    """Train the shipped language model from nothing; try it, or another one, on a scene."""
-    if what not in ("train", "show"):
-        raise nearest(what, ["train", "show"], "thing to do with the instructor")
-    if what == "train":
-        _train(out, seed, steps, size)
-    else:
+    """Train the shipped language model from nothing; distil a smaller one; try it, or another one, on a scene."""
+    if what not in (known := ["train", "distil", "show"]):
+        raise nearest(what, known, "thing to do with the instructor")
+    if what == "show":
         _show(task, model, mode, seed, offline=not online)
-
-
-def _train(out: Path, seed: int, steps: int, size: float) -> None:
-    from ..agents.instructors.training import Recipe, train
+        return
+    from ..agents.instructors.training import Recipe
 
     recipe = Recipe(seed=seed, size=size)
-    train(out, dataclasses.replace(recipe, steps=steps or recipe.steps), typer.echo)
+    recipe = dataclasses.replace(recipe, steps=steps or recipe.steps)
+    with _interruptible(out):
+        if what == "train":
+            _train(out, recipe)
+        else:
+            _distil(out, recipe, model, width, layers, alpha, offline=not online)
     typer.echo(f"model: {out}")
+
+
+@contextlib.contextmanager
+def _interruptible(out: Path) -> Iterator[None]:
+    """One line for Ctrl-C: what is there, and what to do."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        there = "the weights of some step before are there" if (out / "made.json").is_file() else "nothing was written"
+        raise RuntimeError(f"{out}: interrupted; {there}; the same command makes the model from its start") from None
+
+
+def _train(out: Path, recipe: Any) -> None:
+    from ..agents.instructors import rehearsal
+    from ..agents.instructors.training import train
+
+    rehearsal.make(train(out, recipe, typer.echo), typer.echo)
+
+
+def _distil(out: Path, recipe: Any, model: str, width: int, layers: int, alpha: float, offline: bool) -> None:
+    """Learn from the larger model's answers and likelihoods; then both in one table."""
+    from ..agents.instructors import corpus, distilling, rehearsal
+    from ..agents.instructors.loading import load
+
+    if width % (2 * recipe.heads):
+        raise ValueError(f"--width must be a multiple of {2 * recipe.heads}, not {width}")
+    teacher = load(model, offline=offline, dtype="float32")
+    recipe = distilling.smaller(recipe, width, layers)
+    student = distilling.distil(
+        teacher, corpus.everything(recipe.seed, recipe.size, typer.echo), recipe, alpha, typer.echo
+    )
+    rows = distilling.compare({model: teacher, str(out): student}, rehearsal.load()[1])
+    distilling.save(student, out, recipe, {"teacher": model, "alpha": alpha, "measured": rows})
+    _print_table(rows)
+
+
+def _print_table(rows: list[dict[str, Any]]) -> None:
+    """Size, speed and quality, a column a model."""
+    for name in rows[0]:
+        typer.echo("".join([f"{name:32}", *(f"{row[name]!s:>24}" for row in rows)]))
 
 
 def _show(task: str, model: str, mode: str, seed: int, offline: bool) -> None:

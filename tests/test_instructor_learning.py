@@ -1,0 +1,255 @@
+"""What an instructor learns from its own words: cleaned data, weighted updates, a gate, and a smaller model."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from ludus.agents.instructors import distilling, lessons, loading, rehearsal, training, updating
+from ludus.agents.instructors.corpus import Pair
+from ludus.agents.instructors.language_model import LanguageModel
+from ludus.agents.instructors.lessons import Lesson
+from ludus.agents.instructors.pupil import Pupil
+from ludus.agents.instructors.updating import Held, Update, gate, quality, update
+
+NOUNS = ["apple", "mug", "plate", "towel", "book", "egg"]
+OLD = [Lesson(f"goal: take the {n}\ndo:", f"take the {n}", "old", 1.0) for n in NOUNS]
+NEW = [Lesson(f"goal: clean the {n}\ndo:", f"wash the {n}", "new", 1.0) for n in NOUNS]
+ASKED = ("clean the {}", "please clean the {}", "clean the {} now", "now clean the {}")
+MORE = [Lesson(f"goal: {a.format(n)}\ndo:", f"wash the {n}", "new", 1.0) for n in NOUNS for a in ASKED]
+SMALL = training.Recipe(vocabulary=330, width=48, layers=1, heads=2, inner=48, steps=120, batch=8, rate=1e-2, warmup=5)
+QUICK = Update(steps=40, batch=12, rate=1e-2, margin=0.1, strength=0.1)
+
+
+def held(some):
+    return [Held(x.prompt, (x.answer, *[f"{v} the {n}" for v in ("take", "wash") for n in NOUNS[:3]
+                                        if f"{v} the {n}" != x.answer])) for x in some]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A tiny model that knows the old briefings, and no new one."""
+    pairs = [Pair(x.prompt, x.answer, "old", "", "") for x in OLD]
+    return training.make(tmp_path_factory.mktemp("tiny"), pairs, SMALL, lambda _: None)
+
+
+@pytest.fixture(scope="module")
+def tiny(folder):
+    return loading.load(folder, dtype="float32")
+
+
+def weights(decoder):
+    return {k: v.clone() for k, v in decoder.model.state_dict().items()}
+
+
+def same(one, other):
+    return all(torch.equal(one[k], other[k]) for k in one)
+
+
+# Data
+
+
+def line(prompt="p", said="take", outcome="done", won: bool | None = True, task="t"):
+    return {"prompt": prompt, "said": said, "outcome": outcome, "won": won, "task": task}
+
+
+def test_data_is_cleaned_of_what_says_nothing():
+    told = [
+        line(), line(), line(won=False),  # thrice the same: worth (1 + 1 + 0.25) / 3
+        line(said="drop", outcome="done", won=False),  # contradicts what was worth more
+        line("q", outcome="cut off", won=None), line("r", outcome="already so"),
+        line("s", said="fly", outcome="failed", won=False),
+        *[line(f"u{i}", said="jump", outcome="failed", won=False) for i in range(6)],  # the policy cannot
+    ]  # fmt: skip
+    found, counts = lessons.clean(told)
+    assert found == [Lesson("p", "take", "t", 0.75)]
+    assert counts == {"lines": 13, "unseen": 2, "beyond": 6, "duplicates": 2, "contradictions": 1, "worthless": 1,
+                      "lessons": 1}  # fmt: skip
+
+
+def test_of_contradictions_the_one_that_was_worth_more_stays_and_of_equals_the_more_frequent():
+    assert lessons.clean([line(said="a", won=False), line(said="b")])[0][0].answer == "b"
+    assert lessons.clean([line(said="z"), line(said="a"), line(said="a")])[0][0].answer == "a"
+
+
+def test_what_was_held_out_is_not_learnt_from():
+    some = [Lesson(f"prompt {i}", "x", "t", 1.0) for i in range(200)]
+    learnt, measured = lessons.parted(some)
+    assert 20 < len(measured) < 60 and not {x.prompt for x in learnt} & {x.prompt for x in measured}
+    assert len(learnt) + len(measured) == 200
+
+
+def test_broken_lines_of_data_are_counted_and_left(tmp_path):
+    good = json.dumps(line())
+    (tmp_path / "d").write_text(f'{good}\n{{"half\n[1]\n{json.dumps(line(won="yes"))}\n"x"\n{good}\n')  # type: ignore[arg-type]
+    assert lessons.read(tmp_path / "d") == ([line(), line()], 4) and lessons.read(tmp_path / "no") == ([], 0)
+
+
+# Arithmetic
+
+
+def test_worth_weighs_the_cross_entropy_of_each_answer():
+    draw = torch.Generator().manual_seed(0)
+    logits, labels = torch.randn(2, 3, 5, generator=draw), torch.tensor([[-100, 1, 2], [4, 0, 3]])
+    logs = torch.log_softmax(logits, -1)
+    first = -(logs[0, 1, 1] + logs[0, 2, 2]) / 2
+    second = -(logs[1, 0, 4] + logs[1, 1, 0] + logs[1, 2, 3]) / 3
+    got = updating.weighted(logits, labels, torch.tensor([1.0, 0.25]))
+    assert torch.isclose(got, (first + 0.25 * second) / 2)
+
+
+@pytest.mark.parametrize("alpha", [0.0, 0.3, 1.0])
+def test_distillation_is_alpha_cross_entropy_and_the_rest_divergence(alpha):
+    draw = torch.Generator().manual_seed(1)
+    teacher, student = torch.randn(2, 2, 4, generator=draw), torch.randn(2, 2, 4, generator=draw)
+    labels = torch.tensor([[-100, 1], [2, 3]])
+    kept = [(0, 1, 1), (1, 0, 2), (1, 1, 3)]
+    p, q = teacher.double().softmax(-1).numpy(), student.double().softmax(-1).numpy()
+    entropy = np.mean([-np.log(float(q[i, j, k])) for i, j, k in kept])
+    apart = np.mean([np.sum(p[i, j] * np.log(p[i, j] / q[i, j])) for i, j, _ in kept])
+    got = float(distilling.loss(teacher, student, labels, alpha))
+    assert np.isclose(got, alpha * entropy + (1 - alpha) * apart, atol=1e-5)
+
+
+# Updates and the gate
+
+
+def test_an_update_learns_and_leaves_the_model_before_as_it_was(tiny):
+    first = weights(tiny)
+    after = update(tiny, NEW, OLD, QUICK)
+    assert quality(tiny, held(NEW)) < 0.4 < 0.9 <= quality(after, held(NEW)) and quality(after, held(OLD)) >= 0.9
+    assert same(first, weights(tiny)) and same(weights(after), weights(update(tiny, NEW, OLD, QUICK)))
+    other = update(tiny, NEW, OLD, dataclasses.replace(QUICK, seed=1))
+    assert not same(weights(after), weights(other))
+
+
+def test_without_worth_nothing_is_learnt_and_anchors_hold_the_weights(tiny):
+    def moved(some, **how):
+        after = update(tiny, some, OLD, dataclasses.replace(QUICK, steps=8, replay=0.0, **how))
+        return sum(float(((a - b) ** 2).sum()) for a, b in zip(weights(after).values(), weights(tiny).values(),
+                                                               strict=True))  # fmt: skip
+
+    worthless = [x._replace(worth=0.0) for x in NEW]
+    assert moved(worthless, anchor="none") < 1e-9 < moved(NEW, anchor="none")
+    assert moved(NEW, anchor="l2", strength=100.0) < 0.7 * moved(NEW, anchor="none")
+
+
+def test_parts_add_up_to_a_batch(tiny):
+    """One part of twelve briefings moves the weights as three parts of twelve do, where all briefings are the same."""
+    one, three = (
+        weights(update(tiny, NEW[:1], [], dataclasses.replace(QUICK, steps=3, anchor="none", accumulate=n)))
+        for n in (1, 3)
+    )
+    assert all(torch.allclose(one[k], three[k], atol=1e-4) for k in one)
+
+
+def test_the_gate_takes_what_keeps_the_old_and_gains():
+    said = {"before": {"a": 1, "b": 1, "n": 0}, "kept": {"a": 1, "b": 1, "n": 1}, "lost": {"a": 1, "b": 0, "n": 1}}
+
+    class Answers:
+        def __init__(self, name):
+            self.right = said[name]
+
+        def choose(self, prompts, answers):
+            return [np.array([0.0, -1.0] if self.right[p] else [-1.0, 0.0]) for p in prompts]
+
+    ask = {k: [Held(k, ("right", "wrong"))] for k in "abn"}
+    old = {"first": ask["a"], "second": ask["b"]}
+
+    def verdict(after, margin=0.0):
+        return gate(Answers("before"), Answers(after), old, ask["n"], margin)  # type: ignore[arg-type]
+
+    assert verdict("kept").taken and verdict("kept").new == (0.0, 1.0)
+    assert not verdict("lost").taken and "second 1.00 to 0.00" in verdict("lost").why
+    assert verdict("lost", margin=1.0).taken
+    assert not verdict("before").taken and verdict("before").why == "nothing gained"
+
+
+def records(some, outcome="done"):
+    return [line(x.prompt, x.answer, outcome, outcome == "done", x.task) for x in some]
+
+
+@pytest.fixture
+def old_briefings(monkeypatch):
+    monkeypatch.setattr(rehearsal, "load", lambda folder=None: (OLD, {"old": held(OLD)}))
+    monkeypatch.setattr(lessons, "HELD_OUT", 3)
+
+
+def pupil(folder, **how):
+    model = LanguageModel(loading.load(folder, dtype="float32"))
+    return Pupil(model, "online", dataclasses.replace(QUICK, least=2, **how))
+
+
+def test_an_update_that_keeps_and_gains_is_taken_and_goes_on_from_a_checkpoint(folder, old_briefings):
+    mind = pupil(folder, steps=80)
+    assert not mind.due(63) and mind.due(64)
+    row = mind.learn(records(MORE * 2), 64, "here")
+    assert row["taken"] and row["new"][1] > row["new"][0] and row["old"]["old"][1] >= 0.9, row
+    assert not mind.due(100) and json.loads(json.dumps(row))["duplicates"] == 24
+    arrays, meta = mind.state()
+    again = pupil(folder)
+    again.restore(arrays, json.loads(json.dumps(meta)))
+    assert again.model._who == mind.model._who.startswith("learnt") * mind.model._who
+    assert same(weights(again.model.model), weights(mind.model.model)) and not again.due(100)
+    nothing = mind.learn(records(MORE * 2), 128)
+    assert not nothing["taken"] and nothing["lines"] == 0  # these lines were learnt already
+
+
+def test_an_update_that_loses_the_old_is_rolled_back(folder, old_briefings):
+    mind = pupil(folder, replay=0.0, anchor="none", rate=0.05)
+    first, name = weights(mind.model.model), mind.model._who
+    row = mind.learn(records(MORE), 64)
+    assert not row["taken"] and row["why"].startswith("lost old 1.00 to "), row
+    assert same(first, weights(mind.model.model)) and mind.model._who == name and mind.state()[0] == {}
+    assert mind.verdicts == [row]
+
+
+def test_too_little_is_not_learnt_from(folder, old_briefings):
+    row = pupil(folder).learn(records(MORE, "failed"), 64)
+    assert not row["taken"] and row["why"] == "too few lessons" and row["lessons"] == 0
+
+
+def test_fresh_answers_to_old_prompts_are_the_models_own(tiny):
+    strange = [x._replace(answer="wash the sky") for x in OLD]
+    how = dataclasses.replace(QUICK, anchor="none", fresh=True)
+    assert quality(update(tiny, NEW, strange, how), held(OLD)) >= 0.8
+    assert quality(update(tiny, NEW, strange, dataclasses.replace(how, fresh=False)), held(OLD)) < 0.5
+
+
+def test_what_cannot_be_is_said(tiny):
+    with pytest.raises(ValueError, match="needs peft"):
+        update(tiny, NEW, OLD, Update(adapter="lora"))
+    with pytest.raises(ValueError, match="did you mean kl"):
+        Update(anchor="klo")
+    with pytest.raises(ValueError, match="did you mean stage"):
+        Pupil(LanguageModel(tiny), "stages")
+    with pytest.raises(ValueError, match="no lesson"):
+        update(tiny, [], OLD, QUICK)
+
+
+def test_the_shipped_briefings_are_of_two_sides_and_the_shipped_model_knows_them():
+    old, kept = rehearsal.load()
+    assert len(old) >= 200 and len(kept) >= 8
+    assert not {x.prompt for x in old} & {h.prompt for each in kept.values() for h in each}
+    assert all(len(set(h.answers)) == len(h.answers) >= 2 for each in kept.values() for h in each)
+    some = {task: each[::8] for task, each in kept.items() if "Household" in task or "Fridge" in task}
+    model = loading.load()
+    assert len(some) == 2 and np.mean([quality(model, each) for each in some.values()]) > 0.8
+
+
+# A smaller one
+
+
+def test_a_smaller_model_learns_from_a_larger_one_and_both_are_measured(tiny, tmp_path):
+    pairs = [Pair(x.prompt, x.answer, "old", "", "") for x in OLD]
+    recipe = distilling.smaller(dataclasses.replace(SMALL, steps=200), 40, 1)
+    student = distilling.distil(tiny, pairs, recipe, 0.5, lambda _: None)
+    rows = distilling.compare({"teacher": tiny, "student": student}, {"old": held(OLD)})
+    assert rows[1]["parameters"] < rows[0]["parameters"] and rows[1]["right"] >= 0.6 < rows[0]["right"]
+    assert all(row["ms"] > 0 and row["old"] == row["right"] for row in rows)
+    out = distilling.save(student, tmp_path / "s", recipe, {})
+    assert quality(loading.load(out, dtype="float32"), held(OLD)) >= 0.6
+    with pytest.raises(ValueError, match="alpha"):
+        distilling.distil(tiny, pairs, recipe, 2)
