@@ -73,10 +73,10 @@ class Remembering:
     def _settle(self, b: Briefing, state: dict[str, Any]) -> list[dict[str, Any]]:
         """Enter the outcome of the last instruction; the lines of an episode that is over."""
         if state["open"] and not state["open"][-1]["outcome"]:
-            state["open"][-1]["outcome"] = (
-                _outcome(b, state["open"][-1]["said"]) if b.tried > state["tried"] else CUT_OFF
-            )
-            self.settled += b.tried > state["tried"]
+            line, came = state["open"][-1], b.tried > state["tried"]
+            unseen = CUT_OFF if b.episode != state["episode"] and b.won is None else ALREADY
+            line["outcome"] = _outcome(b, line["said"]) if came else unseen
+            self.settled += came
         over = []
         if b.episode != state["episode"]:
             over = [line | {"won": b.won} for line in state["open"]]
