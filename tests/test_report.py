@@ -326,9 +326,12 @@ def test_the_front_is_whom_no_other_beats_in_both(points, kept):
 
 def test_one_method_told_otherwise_is_shown_side_by_side(tmp_path):
     runs = [make(tmp_path / f"{how}-{s}", seed=s, input=how) for how in ("instructed", "blind") for s in range(2)]
-    runs.append(make(tmp_path / "other", "replay"))
-    page = report.write(runs, tmp_path / "report.html").read_text()
-    assert page.count('alt="Instruction ablation') == 1
+    (study,) = studies([*runs, make(tmp_path / "other", "replay")])
+    (shown,) = page_of._ablations(study)
+    assert shown["title"] == "finetune@ppo"
+    axes = plots.contrast(study.groups[:2], ["a", "b"]).axes[0]
+    means = [line.get_xdata()[0] for line in axes.lines if line.get_markersize() == 8]
+    assert np.allclose(means, [group.interval("average_performance").estimate for group in study.groups[:2]])
 
 
 def test_what_the_instructor_said_is_counted_and_stays_text(tmp_path):
