@@ -1,10 +1,11 @@
 """Self-play: a policy that meets only its past selves, rated against a fixed pool on the way.
 
-    python benchmarks/self_play.py [--task ludus/Tennis-v0] [--seconds 600]
+    python benchmarks/self_play.py [--task ludus/SoccerTwos-v0] [--seconds 300] [--games 24] [--limit 300] [--points 4]
 
-PPO plays one side of the game and a league of its past selves the other. Before learning and then five times on the way
-it is rated (Elo) against three players who do not change: chance, the script, and itself after a fifth of the time.
-The row in results/self-play.jsonl holds the curve; seconds are those of the processor. Seeds: 100.
+PPO plays one side of the game and a league of its past selves the other. Before learning and then at so many points on
+the way it is rated (Elo) against three players who do not change: chance, the script, and itself at the first of these
+points, in so many games on either side, which end after so many decisions (then an even game, unless somebody earned
+more). The row in results/self-play.jsonl holds the curve; seconds are those of the processor, spent on learning.
 """
 
 import argparse
@@ -22,7 +23,7 @@ from ludus.agents.team.match import Pool
 from ludus.envs.views.sb3 import Sb3View
 
 OUT = Path(__file__).parent / "results/self-play.jsonl"
-SEED, ROWS, GAMES, POINTS = 100, 64, 50, 5
+SEED, ROWS = 0, 64
 PPO = {
     "n_steps": 128, "batch_size": 1024, "n_epochs": 4, "gamma": 0.98, "gae_lambda": 0.95, "learning_rate": 1e-3,
     "ent_coef": 0.005, "policy_kwargs": {"net_arch": [64, 64]},
@@ -31,11 +32,12 @@ PPO = {
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--task", default="ludus/Tennis-v0")
-    parser.add_argument("--seconds", type=float, default=600)
+    parser.add_argument("--task", default="ludus/SoccerTwos-v0")
+    parser.add_argument("--seconds", type=float, default=300)
+    parser.add_argument("--games", type=int, default=24)
+    parser.add_argument("--limit", type=int, default=300)
+    parser.add_argument("--points", type=int, default=4)
     asked = parser.parse_args()
-    if OUT.exists() and any(json.loads(line)["task"] == asked.task for line in OUT.read_text("utf-8").splitlines()):
-        return print(f"{OUT}: a row of {asked.task} is there")
     torch.set_num_threads(1)
     other = list(envs.make(asked.task).groups)[1]
     view = Sb3View(asked.task, ROWS, partners={other: "league"})
@@ -44,14 +46,16 @@ def main():
     curve = [(0, 0.0, frozen(learner))]
     while (spent := curve[-1][1]) < asked.seconds * 0.99:
         begun = time.process_time()
-        while spent + time.process_time() - begun < asked.seconds / POINTS * len(curve):
+        while spent + time.process_time() - begun < asked.seconds / asked.points * len(curve):
             learner.learn(ROWS * PPO["n_steps"])
         curve.append((learner.num_timesteps, spent + time.process_time() - begun, frozen(learner)))
         print(f"{curve[-1][0]:,} rows, {curve[-1][1]:.0f} s", flush=True)
-    pool = Pool(envs.make(asked.task, GAMES), {"random": "random", "scripted": "scripted", "early self": curve[1][2]})
+    games = envs.make(asked.task, asked.games, max_episode_steps=asked.limit)
+    pool = Pool(games, {"random": "random", "scripted": "scripted", "early self": curve[1][2]})
     rated = [(steps, *pool.rate(player)) for steps, _, player in curve]
     row = {
         "date": datetime.date.today().isoformat(), "task": asked.task, "seed": SEED, "seconds": round(curve[-1][1]),
+        "games": asked.games, "limit": asked.limit,
         "pool": {name: round(elo) for name, elo in pool.ratings.items()},
         "curve": [[steps, round(elo)] for steps, elo, _ in rated],
         "points": {name: round(share, 3) for name, share in rated[-1][2].items()},

@@ -36,7 +36,8 @@ def drawn(world, rng):
 
 
 def test_a_build_lives_hundreds_of_steps_and_many_episodes(player):
-    world, rng = envs.make("ludus/Unity-v0", 1, **player), np.random.default_rng(0)
+    world: Any = envs.make("ludus/Unity-v0", 1, **player)
+    rng = np.random.default_rng(0)
     try:
         assert not world.capabilities and world.agents and set(world.groups) == set(world.behaviours)
         world.reset(np.arange(1))
@@ -57,7 +58,7 @@ def test_a_build_lives_hundreds_of_steps_and_many_episodes(player):
 
 
 def test_a_build_is_an_environment_of_either_kind_of_several_agents(player):
-    view = envs.parallel_env("ludus/Unity-v0", **player)
+    view: Any = envs.parallel_env("ludus/Unity-v0", **player)
     obs, _ = view.reset(seed=1)
     assert set(obs) == set(view.agents)
     for _ in range(5):
