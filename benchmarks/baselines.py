@@ -30,8 +30,8 @@ RUNS = Path("runs") / "baselines"
 LEARNT = 0.8
 HEAD = """# What learns each task
 
-PPO from scratch, the instruction in the observation, alone on one task: `ludus run TASK --seed N` makes any row again,
-`python benchmarks/baselines.py` all of them, and writes this page. Success is that of the last evaluation, 200 episodes
+PPO from scratch (masked PPO where actions are choices), the instruction in the observation, alone on one task:
+`ludus run TASK --seed N` makes any row again, `python benchmarks/baselines.py` all of them, and writes this page. Success is that of the last evaluation, 200 episodes
 with deterministic actions; the interval is a 95 % bootstrap over seeds. Steps are rows: one for every agent of every
 copy. Minutes are of one run on a shared machine of two cores (a run uses one): keep the steps. Settings that differ
 from task to task stand in `curricula/baselines.yaml`.
@@ -43,8 +43,14 @@ from task to task stand in `curricula/baselines.yaml`.
 
 def current(rows: Iterable[dict[str, Any]], task: str) -> list[dict[str, Any]]:
     """The rows of a task as it is learnt now."""
-    wanted = plan(curriculum.load(task)).hash
+    made = curriculum.load(task)
+    wanted = plan(made, algorithm=usual(made)).hash
     return sorted((r for r in rows if r["hash"] == wanted), key=lambda r: r["seed"])
+
+
+def usual(made: curriculum.Curriculum) -> str:
+    """The algorithm that a task is learnt by: the first of its curriculum."""
+    return next(iter(made.algorithms))
 
 
 def line(task: str, rows: list[dict[str, Any]]) -> str:
@@ -87,7 +93,7 @@ def main() -> int:
         words = ["bench", name, "--methods", "finetune", "--seeds", str(given.seeds), "--jobs", given.jobs]
         words += ["--no-references", "--results", str(RESULTS), "--out", str(out)]
         code = max(code, cli.invoke(words))
-        first = out / "finetune@ppo-0"
+        first = out / f"finetune@{usual(curriculum.load(task))}-0"
         if (first / "metrics.json").exists():
             policies.ship(read_run(first), SHIPPED / f"{name}.safetensors")
         write(references.read(RESULTS))
