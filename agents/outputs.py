@@ -119,7 +119,7 @@ def said(model: Any, kind: Algorithm, rows: torch.Tensor) -> Output:
 
     A Q-network's choices are softmax(Q / TEMPERATURE): who acts greedily is cloned when the order of values is, and
     their level, which learning goes on to move, stays free (policy distillation with a low temperature did better
-    than the squared error of values: Rusu et al. 2016, arXiv 1511.06295, section 4). A deterministic actor's Gaussian
+    than the squared error of values: Rusu et al. 2016, arXiv 1511.06295). A deterministic actor's Gaussian
     has the fixed standard deviation SPREAD: its divergence is the squared error of actions over 2 SPREAD^2.
     """
     obs, masks, memory = parted(model, kind, rows)

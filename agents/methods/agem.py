@@ -1,6 +1,6 @@
 """A-GEM: take from each gradient the part that would harm the past.
 
-Chaudhry et al. 2019, "Efficient lifelong learning with A-GEM" (https://arxiv.org/abs/1812.00420), equation 11: where
+Chaudhry et al. 2019, "Efficient lifelong learning with A-GEM" (https://arxiv.org/abs/1812.00420): where
 the gradient g and a reference gradient r on old data disagree (g·r < 0), g becomes g − (g·r / r·r) r.
 Stable-Baselines3 hides its loss, so r is the gradient of a cloning loss (the divergence from what the policy said on
 kept rows), not of the RL loss on old transitions; over the actor's parameters alone.
@@ -31,7 +31,7 @@ class AGem(Cloning):
 
 
 def projected(gradient, reference, share: float = 1.0) -> list[torch.Tensor]:
-    """Equation 11 over lists of tensors of equal shapes, taken as one long vector each."""
+    """A-GEM's projection over lists of tensors of equal shapes, taken as one long vector each."""
     dot = sum((g * r).sum() for g, r in zip(gradient, reference, strict=True))
     if dot >= 0:
         return list(gradient)

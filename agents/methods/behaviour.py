@@ -74,7 +74,7 @@ def outputs(learner: Learner, rows: torch.Tensor) -> torch.Tensor:
 def informed(learner: Learner, rows: torch.Tensor) -> torch.Tensor:
     """(n, k) numbers whose squared gradients sum to the Fisher information of the policy's distribution.
 
-    A Gaussian has (dμ/dθ)²/σ² + 2 (d log σ/dθ)² for each action (Continual World, arXiv 2105.10919, appendix on EWC); a
+    A Gaussian has (dμ/dθ)²/σ² + 2 (d log σ/dθ)² for each action (Continual World, arXiv 2105.10919); a
     choice has Σ_a π(a) (d log π(a)/dθ)².
     """
     found = learner.distribution(rows)

@@ -1,7 +1,7 @@
 """CLEAR: learn from old rollouts as well, off-policy, and clone the policy and the values that were there.
 
 Rolnick et al. 2019, "Experience replay for continual learning" (https://arxiv.org/abs/1811.11682): on replayed
-rollouts the V-trace loss of Espeholt et al. 2018 (https://arxiv.org/abs/1802.01561, equation 1 and section 4.2, ρ̄ =
+rollouts the V-trace loss of Espeholt et al. 2018 (https://arxiv.org/abs/1802.01561, ρ̄ =
 c̄ = 1), plus KL(μ || π), the divergence from the policy that acted, plus (V − V_then)². The memory is a uniform sample
 of all rollouts ever made, this task's too, so it asks for no boundary between tasks. The gradient of that loss is
 added to the on-policy algorithm's own. Replay differs: it keeps rows, no rewards, and clones the actor as it was at a
@@ -91,7 +91,7 @@ def acted(now: Output, kept: Columns) -> Output:
 
 
 def vtrace(ratio, rewards, ends, values, gamma: float) -> tuple[torch.Tensor, torch.Tensor]:
-    """(n, steps − 1) each: the targets v_s and the advantages of equation 1; ratio (n, steps) is clipped already."""
+    """(n, steps − 1) each: the targets v_s and the advantages of V-trace; ratio (n, steps) is clipped already."""
     go_on = gamma * (1 - ends[:, :-1])
     error = ratio[:, :-1] * (rewards[:, :-1] + go_on * values[:, 1:] - values[:, :-1])
     excess = torch.zeros_like(values)  # v_s − V, from the last step backwards

@@ -1,7 +1,7 @@
 """ClonEx: clone old behaviour, and explore a new task with the old policy that earns most there.
 
 Wolczyk et al. 2022, "Disentangling transfer in continual reinforcement learning" (https://arxiv.org/abs/2209.13900):
-behavioural cloning of the actor alone (section 4.2), and best-return exploration (section 4.3). The paper tries its
+behavioural cloning of the actor alone, and best-return exploration. The paper tries its
 old heads; one policy has no heads, so the actor as it was at the end of each task is kept and tried. In the first half
 of an off-policy algorithm's random warm-up the rows are dealt out to the old actors (with fewer rows than actors, to
 the oldest); the one that earned most a step acts in the second half.

@@ -1,7 +1,7 @@
 """EWC: elastic weight consolidation, a pull to old values as strong as the Fisher information there.
 
-Kirkpatrick et al. 2017, "Overcoming catastrophic forgetting in neural networks" (https://arxiv.org/abs/1612.00796),
-equation 3, one penalty for every past task. The Fisher information is that of the policy's own distribution, worked
+Kirkpatrick et al. 2017, "Overcoming catastrophic forgetting in neural networks" (https://arxiv.org/abs/1612.00796):
+one penalty for every past task. The Fisher information is that of the policy's own distribution, worked
 out from its outputs and not from drawn actions (`behaviour.informed`), on rows of the task that ends.
 """
 

@@ -1,6 +1,6 @@
 """Heads: a last layer of its own for every task; the rest of the actor is shared.
 
-The multi-head policy of Continual World (Wolczyk et al. 2021, https://arxiv.org/abs/2105.10919, section 4.2) and of Li
+The multi-head policy of Continual World (Wolczyk et al. 2021, https://arxiv.org/abs/2105.10919) and of Li
 and Hoiem 2016 (https://arxiv.org/abs/1606.09282). It needs to know the task when the policy is tried, whatever the
 input: it hears it in on_test_start. A new task's head is a fresh one. The shared layers go on changing: let another
 method that holds or rehearses them stand in the list too (regularisers leave heads alone).

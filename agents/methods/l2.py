@@ -1,6 +1,6 @@
 """L2: hold every weight of the actor to its value at the last task's end.
 
-The baseline of Kirkpatrick et al. 2017 (https://arxiv.org/abs/1612.00796, section 2.1) and of Continual World
+The baseline of Kirkpatrick et al. 2017 (https://arxiv.org/abs/1612.00796) and of Continual World
 (https://arxiv.org/abs/2105.10919): a quadratic penalty in which all weights matter alike.
 """
 

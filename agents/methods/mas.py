@@ -1,6 +1,6 @@
 """MAS: memory-aware synapses, a pull as strong as the outputs are sensitive to a weight.
 
-Aljundi et al. 2018 (https://arxiv.org/abs/1711.09601), equations 2 to 4 with the squared norm of section 4.1: the mean
+Aljundi et al. 2018 (https://arxiv.org/abs/1711.09601), with the squared norm of the outputs: the mean
 over rows of |∂ ‖F(x; θ)‖² / ∂θ|, where F is what the actor's network answers. It needs neither rewards nor actions.
 """
 

@@ -1,6 +1,6 @@
 """Online EWC: one running Fisher information that fades, and one set of values to stay at.
 
-Schwarz et al. 2018, "Progress & Compress" (https://arxiv.org/abs/1805.06370), equation 9: F* ← γ F* + F, around the
+Schwarz et al. 2018, "Progress & Compress" (https://arxiv.org/abs/1805.06370): F* ← γ F* + F, around the
 values at the last task's end. Old tasks fade, so that new ones can be learnt for ever.
 """
 

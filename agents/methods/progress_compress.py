@@ -1,7 +1,7 @@
 """Progress & Compress: an active column learns the task, a knowledge base takes it in under online EWC.
 
 Schwarz et al. 2018 (https://arxiv.org/abs/1805.06370). Progress: the algorithm trains the active column. Compress: the
-knowledge base minimises E[KL(active || base)] + λ/2 Σ γ F* (θ − θ*)² (equation 7 and 9), on rows of the task alone,
+knowledge base minimises E[KL(active || base)] + λ/2 Σ γ F* (θ − θ*)², on rows of the task alone,
 then F* ← γ F* + F. No old rows are kept. Two things differ: the columns are not joined by lateral connections, instead
 the active one starts each task from the knowledge base; and the base is taught on stored rows, not on new episodes.
 """

@@ -1,8 +1,8 @@
 """ReDo: units that fell silent are born again.
 
 Sokar et al. 2023, "The dormant neuron phenomenon in deep reinforcement learning" (https://arxiv.org/abs/2302.12902): a
-unit's score is its mean |activation| over the layer's mean (equation 1); units with a score of threshold or less get
-fresh incoming weights and outgoing weights of zero (algorithm 1), so that the network answers as before. The
+unit's score is its mean |activation| over the layer's mean; units with a score of threshold or less get
+fresh incoming weights and outgoing weights of zero, so that the network answers as before. The
 optimizer's moments of those weights start at zero.
 """
 

@@ -1,6 +1,6 @@
 """Shrink and perturb: at a new task every weight is made smaller, and mixed with a fresh one.
 
-Ash and Adams 2020, "On warm-starting neural network training" (https://arxiv.org/abs/1910.08475, section 4): θ ←
+Ash and Adams 2020, "On warm-starting neural network training" (https://arxiv.org/abs/1910.08475): θ ←
 shrink · θ + noise · ε. As in their experiments ε is a network born anew, so that each layer is perturbed in its own
 scale. A remedy against lost plasticity and not against forgetting.
 """
