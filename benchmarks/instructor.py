@@ -1,6 +1,6 @@
 """How well a language model instructs on held-out scenes, beside chance, copying and a wrong instructor.
 
-    python benchmarks/instructor.py [--model shipped] [--episodes 60] [--out benchmarks/results/instructor.jsonl]
+    python benchmarks/instructor.py [--model shipped] [--episodes 60] [--only TASK] [--who NAME] [--out FILE]
 
 A row a (task, who, wordings): valid and success before any retry or fall-back, with 95 % Wilson intervals. Counted are
 scenes whose layout, combination of objects and, for "held-out", wording were kept from training, that offer four
@@ -15,8 +15,9 @@ import datetime
 import json
 import math
 import time
+import unittest.mock
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,7 @@ from ludus.agents.instructors.scenes import HELD_OUT, LONG, TRAIN, Theatre, dige
 RESULTS = Path(__file__).parent / "results" / "instructor.jsonl"
 FIRST_SEED = 1 << 33  # far from the corpus
 BATCH = 64
+NOTHING = "(nothing)"  # no skill understands it
 
 
 class Uniform:
@@ -64,14 +66,21 @@ class Wrong:
 
 
 class First:
-    """A mode of a model before any retry or fall-back: what is not valid stays as it is, and is counted."""
+    """A mode of a model before any retry or fall-back: what is not valid stays as it is, and is counted.
+
+    A program that is none, or has ended or lost its way before the goal, says nothing that can be followed: the world
+    then takes the goal for it, which no task of several steps is reached by.
+    """
 
     def __init__(self, model: Any, mode: str):
         self.inner, self.mode, self.asked, self.valid = LanguageModel(model, mode), mode, 0, 0
 
     def instruct(self, briefings, states):
-        if self.mode != "write":
+        if self.mode == "choose":
             return self.inner.instruct(briefings, states)
+        if self.mode == "program":
+            with unittest.mock.patch.object(self.inner, "_choose", _says_nothing):
+                return self.inner.instruct(briefings, states)
         from ludus.agents.instructors.language_model import _error, _first_line
         from ludus.agents.instructors.prompts import prompt
 
@@ -87,6 +96,11 @@ class First:
             return self.valid / max(self.asked, 1)
         counts = self.inner.counts
         return counts["valid"] / max(counts["calls"], 1) if self.mode == "program" else 1.0
+
+
+def _says_nothing(briefings):
+    """In the place of choosing, which a program falls back to."""
+    return [{"said": NOTHING, "by": "no program", "scores": []} for _ in briefings]
 
 
 def wilson(hits: int, n: int) -> tuple[float, float]:
@@ -113,15 +127,15 @@ def scenes(task: str, wanted: int) -> tuple[Theatre, list[int], list[bool]]:
     return theatre, seeds, list(theatre.play(None, seeds).success)
 
 
-def rows(model: str, episodes: int) -> Iterator[dict[str, Any]]:
+def rows(model: str, episodes: int, tasks: Sequence[str], names: Sequence[str]) -> Iterator[dict[str, Any]]:
     opened = loading.load(model)
     who = {f"model, {mode}": (lambda mode=mode: First(opened, mode)) for mode in ("choose", "write", "program")}
     who |= {"uniform": Uniform, "goal": Copying, "wrong": lambda: Wrong(LanguageModel(opened))}
     about = {"model": loading.fingerprint(model), "suite": metadata.version("ludus")}
-    for task in LONG:
+    for task in (t for t in LONG if not tasks or t in tasks):
         theatre, seeds, oracle = scenes(task, episodes)
         for said in (TRAIN, HELD_OUT):
-            for name, build in who.items():
+            for name, build in ((n, b) for n, b in who.items() if not names or n in names):
                 instructor, started = build(), time.process_time()
                 phrase = corpus.phraser(said, np.random.default_rng(1))
                 with warnings.catch_warnings():
@@ -144,10 +158,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default="shipped")
     parser.add_argument("--episodes", type=int, default=60)
+    parser.add_argument("--only", action="append", default=[], help="a task; may be repeated")
+    parser.add_argument("--who", action="append", default=[], help="such as 'model, program'; may be repeated")
     parser.add_argument("--out", type=Path, default=RESULTS)
     given = parser.parse_args()
     torch.set_num_threads(1)
-    for row in rows(given.model, given.episodes):
+    for row in rows(given.model, given.episodes, given.only, given.who):
         print(json.dumps(row), flush=True)
         given.out.parent.mkdir(parents=True, exist_ok=True)
         with given.out.open("a", encoding="utf-8") as file:
