@@ -1,9 +1,9 @@
 """SI: synaptic intelligence, a pull as strong as what a weight did for the loss on its way.
 
 Zenke et al. 2017, "Continual learning through synaptic intelligence" (https://arxiv.org/abs/1703.04200): the path
-integral ω_k = Σ −g_k Δθ_k over a task's updates, Ω_k = Σ_tasks ω_k / (Δ_k² + ξ) with Δ_k the whole way
-and a quadratic penalty. What worked against the loss counts as nothing. Stands before other methods in
-a list: g is the gradient that it finds.
+integral ω_k = Σ −g_k Δθ_k over a task's updates, Ω_k = Σ_tasks ω_k / (Δ_k² + ξ) with Δ_k the whole way, and a
+quadratic penalty. What worked against the loss counts as nothing. Stands before other methods in a list: g is the
+gradient that it finds.
 """
 
 from __future__ import annotations

@@ -1,0 +1,32 @@
+"""The benchmark's curricula treat their tasks alike, and a run of four is short enough for one core."""
+
+import pytest
+
+from ludus.curricula import plan
+from ludus.curricula.curriculum import load, names
+
+BENCHMARK = [n for n in names() if n.rpartition("-")[0] in ("grasp", "avoid", "text", "games")]
+PACE, MINUTES = 4000, 8  # steps a second of the robots' tasks on a quiet core; what a run of four may take
+
+
+def test_there_is_one_for_each_family():
+    assert {"grasp-4", "avoid-4", "text-4", "games-4"} <= set(BENCHMARK)
+
+
+@pytest.mark.parametrize("name", BENCHMARK)
+def test_every_task_stands_once_with_the_same_budget(name):
+    made = load(name, fit=False)
+    count = int(name.rpartition("-")[2])
+    assert len(made.stages) == len(made.tasks) == count
+    assert len({s.steps for s in made.stages}) == 1
+    if count == 4:
+        assert sum(s.steps for s in made.stages) <= PACE * MINUTES * 60
+    for tier in made.tiers:
+        assert len({p.steps for p in plan.plan(made, made.usual, ["replay"], tier=tier).parts}) == 1
+    shares = {plan.plan(made, made.usual, regime="joint").share(s.task) for s in made.stages}
+    assert len(shares) == 1  # joint training divides its rows evenly
+
+
+@pytest.mark.parametrize("name", BENCHMARK)
+def test_what_was_not_measured_is_said(name):
+    assert "measured yet" in load(name, fit=False).about
