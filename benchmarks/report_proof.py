@@ -62,7 +62,7 @@ def _write(folder: Path, row: dict[str, Any], label: str, seed: int, draw: list[
     return len(rows)
 
 
-def measure(folder: Path, out: Path) -> dict[str, float]:
+def measure(folder: Path, out: Path) -> dict[str, Any]:
     """Seconds and bytes that `ludus report` takes over folder, in a process of its own."""
     command = "import sys; from ludus.curricula.cli import main; sys.argv = ['ludus', 'report', *sys.argv[1:]]; main()"
     alone = os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}

@@ -24,7 +24,7 @@ from ludus.curricula.report.words import headline, reading
 from ludus.curricula.statistics import profile, profile_band
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "benchmarks"))
-import report_proof
+import report_proof  # pyright: ignore[reportMissingImports]
 
 TASKS = ("ludus/Reach-v0", "ludus/Push-v0", "ludus/Lift-v0")
 HOSTILE = "<script>alert(1)</script>"
@@ -330,7 +330,7 @@ def test_one_method_told_otherwise_is_shown_side_by_side(tmp_path):
     (shown,) = page_of._ablations(study)
     assert shown["title"] == "finetune@ppo"
     axes = plots.contrast(study.groups[:2], ["a", "b"]).axes[0]
-    means = [line.get_xdata()[0] for line in axes.lines if line.get_markersize() == 8]
+    means = [float(np.asarray(line.get_xdata(), float)[0]) for line in axes.lines if line.get_markersize() == 8]
     assert np.allclose(means, [group.interval("average_performance").estimate for group in study.groups[:2]])
 
 
