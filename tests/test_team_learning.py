@@ -20,10 +20,10 @@ from ludus.agents.team.seats import Table
 from ludus.agents.team.team import TeamAct, by_agent, by_group
 from ludus.agents.team.teams import Groups, Independent
 from ludus.curricula import curriculum, plan
+from ludus.curricula.actors import dressed
 from ludus.curricula.evaluation import evaluate
 from ludus.curricula.record import read_run
 from ludus.curricula.runner import run
-from ludus.curricula.video import dressed
 from ludus.envs.views.sb3 import Sb3View
 
 torch.set_num_threads(1)
