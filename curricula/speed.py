@@ -19,6 +19,7 @@ from ..envs import registry
 ROWS = 256  # of PPO
 GYMNASIUM = (2, 16)  # copies of gymnasium's own vectorisation
 PPO = {"n_steps": 32, "batch_size": 2048, "n_epochs": 5}  # where the curriculum does not say otherwise
+AREAS, EXCHANGES = 12, 50  # of a game on the wire, and in one timed block
 LIBRARIES = ("mujoco", "gymnasium", "stable-baselines3", "torch", "numpy")
 
 
@@ -167,6 +168,18 @@ def worlds(id: str, copies: int, seconds: float, rounds: int, others: bool = Tru
     return compare(id, runners, seconds, rounds)
 
 
+def wire(id: str, copies: int, seconds: float, rounds: int) -> list[Row]:
+    """A game through the bundled player and Unity's client in AREAS areas; in this process in as many, and in copies."""
+    from ..envs.views.vector import VectorView
+
+    def of(name: str, count: int, **settings: Any) -> Runner:
+        return vector(f"{name}, {count}", VectorView(registry.make(id, count, **settings)), EXCHANGES)
+
+    return compare(
+        id, [of("wire", AREAS, wire=True), of("in process", AREAS), of("in process", copies)], seconds, rounds
+    )
+
+
 # PPO
 
 
@@ -294,6 +307,8 @@ def _measure(
     for id in ids:
         if ppo:
             yield f"{id} · PPO, {ROWS} rows", learning(id, seconds, rounds)
+        elif "unity" in registry.spec(id).tags:
+            yield f"{id} · through Unity's client, and in this process", wire(id, copies, seconds, rounds)
         else:
             yield f"{id} · physics {physics(id, copies):.0f} µs a step", worlds(id, copies, seconds, rounds, others)
 

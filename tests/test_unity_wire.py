@@ -8,6 +8,7 @@ import pytest
 from lives import IDS, assert_same, flat, live
 
 from ludus import envs
+from ludus.curricula import speed
 from ludus.envs.views import autoreset
 
 pytestmark = pytest.mark.filterwarnings("ignore:distutils Version classes")
@@ -49,6 +50,14 @@ def test_through_the_wire_a_game_lives_the_same_life(near_and_far, name, setting
     assert_same(plain(other), one)
     assert sum(moment["last.done"].sum() for moment in one[1:]) >= 2 * COPIES
     assert set(far.client.behavior_specs) == {b.brain for b in near.behaviour_of.values()}
+
+
+def test_ludus_speed_sets_the_wire_against_this_process(monkeypatch):
+    monkeypatch.setattr("ludus.envs.unity.world.start", players.start)
+    monkeypatch.setattr(speed, "EXCHANGES", 10)
+    rows = speed.wire("ludus/Basic-v0", 64, 0.01, 1)
+    assert [row.name for row in rows] == ["wire, 12", "in process, 12", "in process, 64"]
+    assert rows[0].ratio == 1 and min(rows[1].ratio, rows[2].ratio) > 1
 
 
 def test_who_leaves_early_who_is_paid_and_who_begins_again_are_the_same(near_and_far):
