@@ -169,7 +169,7 @@ def worlds(id: str, copies: int, seconds: float, rounds: int, others: bool = Tru
 
 
 def wire(id: str, copies: int, seconds: float, rounds: int) -> list[Row]:
-    """A game through the bundled player and Unity's client in AREAS areas; in this process in as many, and in copies."""
+    """A game through the bundled player and Unity's client in AREAS areas; in this process in as many, and copies."""
     from ..envs.views.vector import VectorView
 
     def of(name: str, count: int, **settings: Any) -> Runner:
