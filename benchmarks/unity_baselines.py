@@ -110,8 +110,9 @@ def _line(game: str, wire: bool, documented: float, mine: list[dict[str, Any]]) 
 def write(rows: list[dict[str, Any]]) -> None:
     """The table into the page, in place of the one that is there."""
     before, mark, after = PAGE.read_text("utf-8").partition(MARK)
+    rest = after.lstrip("\n")
     if mark:
-        rest = after.lstrip("\n").partition("\n\n")[2]
+        rest = rest.partition("\n\n")[2] if rest.startswith("|") else rest
         PAGE.write_text(f"{before}{mark}\n{table(rows)}\n{rest}", encoding="utf-8")
 
 
