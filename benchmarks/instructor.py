@@ -68,19 +68,22 @@ class Wrong:
 class First:
     """A mode of a model before any retry or fall-back: what is not valid stays as it is, and is counted.
 
-    A program that is none, or has ended or lost its way before the goal, says nothing that can be followed: the world
-    then takes the goal for it, which no task of several steps is reached by.
+    A program that is none, or ends or loses its way before the goal, falls back to choosing: an episode with such a
+    briefing, of which `fallen` has all, is a failure of the program whatever came of it.
     """
 
     def __init__(self, model: Any, mode: str):
         self.inner, self.mode, self.asked, self.valid = LanguageModel(model, mode), mode, 0, 0
+        self.fallen: list[Any] = []
 
     def instruct(self, briefings, states):
         if self.mode == "choose":
             return self.inner.instruct(briefings, states)
         if self.mode == "program":
             with unittest.mock.patch.object(self.inner, "_choose", _says_nothing):
-                return self.inner.instruct(briefings, states)
+                texts, states = self.inner.instruct(briefings, states)
+            self.fallen += [b for b, text in zip(briefings, texts, strict=True) if text == NOTHING]
+            return texts, states
         from ludus.agents.instructors.language_model import _error, _first_line
         from ludus.agents.instructors.prompts import prompt
 
@@ -141,7 +144,9 @@ def rows(model: str, episodes: int, tasks: Sequence[str], names: Sequence[str]) 
                 with warnings.catch_warnings():
                     warnings.simplefilter("ignore")
                     played = theatre.play(instructor.instruct, seeds, phrase)
-                hits, n = int(played.success.sum()), len(seeds)
+                lost = {id(b) for b in getattr(instructor, "fallen", ())}
+                fell = {e.copy for e in played.examples if id(e.briefing) in lost}
+                hits, n = int(played.success.sum() - sum(played.success[i] for i in fell)), len(seeds)
                 low, high = wilson(hits, n)
                 yield about | {
                     "date": datetime.date.today().isoformat(), "task": task, "family": family(task), "who": name,
