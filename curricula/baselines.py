@@ -47,10 +47,12 @@ def table() -> tuple[dict[str, Algorithm], dict[str, Baseline]]:
 def of(task: str) -> Curriculum:
     """The curriculum of one task alone, by its id; its name is the task's. Raises UnknownName.
 
-    'GridWorld-v0#camera' is a variant with an entry, and so settings, of its own.
+    'GridWorld-v0#camera' is a variant, which has an entry, and so settings, of its own.
     """
     task = registry.spec(task).id
     shared, tasks = table()
+    if "#" in task and task not in tasks:
+        raise registry.nearest(task, [t for t in tasks if "#" in t], "variant in the table of baselines")
     one = tasks.get(task, Baseline())
     own = {k: v for k, v in {"rows": one.rows, "decay": one.decay}.items() if v is not None}
     stage = Stage(task=task, steps=one.steps, settings=one.settings, partners=one.partners)

@@ -282,7 +282,7 @@ def check_fit(curriculum: Curriculum) -> None:
 def _is_task(name: str) -> bool:
     from ..envs import registry
 
-    return registry.full(name) in registry.ids() and name not in names()
+    return registry.full(name).partition("#")[0] in registry.ids() and name not in names()
 
 
 def _source(name: str | Path):
