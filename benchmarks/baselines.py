@@ -34,8 +34,7 @@ PPO from scratch (masked PPO where actions are choices), the instruction in the 
 `ludus run TASK --seed N` makes any row again, `python benchmarks/baselines.py` all of them, and writes this page.
 Success is that of the last evaluation, 200 episodes with deterministic actions; the interval is a 95 % bootstrap over
 seeds. Steps are rows: one for every agent of every copy. Minutes are of one run on a shared machine of two cores (a run
-uses one): keep the steps. Settings that differ
-from task to task stand in `curricula/baselines.yaml`.
+uses one): keep the steps. Settings that differ from task to task stand in `curricula/baselines.yaml`.
 
 | task | success | 95 % | seeds | steps | reached 80 % after | minutes |
 |---|--:|--:|--:|--:|--:|--:|
