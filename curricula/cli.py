@@ -34,7 +34,7 @@ Tier = Annotated[str, Option(help="smoke, small or full, as far as the curriculu
 Input = Annotated[str, Option(help="what the policy is told: instructed, blind or task-id")]
 Instructor = Annotated[str, Option(help="who instructs: fixed, script or language-model")]
 Device = Annotated[str, Option(help="auto, cpu or cuda")]
-AllowCode = Annotated[bool, Option("--allow-code", help="let tasks be 'module:callable', and load --agent")]
+AllowCode = Annotated[bool, Option("--allow-code", help="load code: tasks that are 'module:callable', and agents")]
 Agent = Annotated[str | None, Option(help="an agent of your own, module:Class with act and learn; needs --allow-code")]
 
 

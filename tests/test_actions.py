@@ -165,7 +165,7 @@ def test_tasks_of_one_choice_share_the_greatest():
     body = Interface(fit.observation, fit.action, 8, actions=fit.actions)
     assert body.world("ludus/Bargain-v0", 2).action_spaces["ann"] == spaces.Discrete(60)
     with pytest.raises(WidthError, match="has 60 choices; the curriculum's width is 22"):
-        Interface(155, 22, 8, actions="discrete").world("ludus/Treasure-v0", 1)
+        Interface(fit.observation, 22, 8, actions="discrete").world("ludus/Treasure-v0", 1)
 
 
 def pair(seen):

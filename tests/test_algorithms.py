@@ -20,8 +20,8 @@ from ludus.curricula import evaluation
 REACH, LIFT, TREASURE, BARGAIN = "ludus/Reach-v0", "ludus/Lift-v0", "ludus/Treasure-v0", "ludus/Bargain-v0"
 BODIES = {
     "continuous": Interface(20, 4, 8, tasks=(REACH, LIFT)),
-    "discrete": Interface(155, 60, 8, tasks=(TREASURE, BARGAIN), actions="discrete"),
-    "branches": Interface(155, 4, 8, tasks=(TREASURE, REACH), actions="branches", sizes=(60, 7, 7, 7)),
+    "discrete": Interface(187, 60, 8, tasks=(TREASURE, BARGAIN), actions="discrete"),
+    "branches": Interface(187, 4, 8, tasks=(TREASURE, REACH), actions="branches", sizes=(60, 7, 7, 7)),
 }
 ON = {"n_steps": 8, "policy_kwargs": {"net_arch": [16]}}
 OFF = {

@@ -65,7 +65,7 @@ def test_who_leaves_early_who_is_paid_and_who_begins_again_are_the_same(near_and
     near, far = near_and_far(DUNGEON, 3)
     assert_same([far.reset(np.arange(3), [1, 2, 3])[0]], [near.reset(np.arange(3), [1, 2, 3])[0]])
     left, ends = 0, 0
-    for _ in range(80):
+    for _ in range(160):
         actions = near.scripted()
         moments = []
         for world in (near, far):
