@@ -75,11 +75,24 @@ def test_the_corpus_has_both_languages_and_programs_and_is_seeded():
 
 def test_renaming_tells_the_same_scene_of_other_things():
     prompt, answer = "goal: 把苹果放进篮子\nseen: You hold the apple.", "put the apple in the basket"
-    told, said = corpus.renamed(prompt, answer, np.random.default_rng(1))
+    told, said = corpus.renamed((prompt, answer), np.random.default_rng(1))
     thing = told.split("hold the ")[1].rstrip(".")
     words = corpus.words()["concepts"]
     assert thing != "apple" and f"put the {thing} in the " in said and words["things"][thing] in told
     assert words["places"][said.split(" in the ")[1]] in told
+
+
+def test_where_goals_are_few_all_are_learnt_but_never_those_held_out_with_their_own_nouns():
+    world = registry.make("ludus/LiftColour-v0")
+    (held,) = held_out_goals(world.goals)
+    world.close()
+    pairs = corpus.pairs("ludus/LiftColour-v0", 5, 1, 24)
+    assert {p.goal for p in pairs} > {held}
+    (text,) = {p.answer for p in pairs if p.goal == held and p.answer.startswith("lift")}
+    draw = np.random.default_rng(0)
+    told = [corpus.retold(p, draw)[1] for p in pairs for _ in range(20)]
+    assert len(told) > 200 and not [t for t in told if text in t]
+    assert any(text in corpus.renamed((p.answer,), draw)[0] for p in pairs for _ in range(20))  # by chance it would be
 
 
 def test_a_single_world_and_a_batch_are_told_the_same():

@@ -14,12 +14,12 @@ import yaml
 from ...envs import registry
 from ...envs.instructions import Instruction
 from .prompts import prompt
-from .scenes import LONG, TRAIN, Example, Theatre, family, goal_sides, layout_side, wordings
+from .scenes import LONG, TRAIN, Example, Theatre, family, goal_sides, held_out_goals, layout_side, wordings
 
 MEDDLED = 0.2  # share of instructions given at random, so that what went wrong is met, too
 RENAMED = 0.6  # share of examples told with other nouns
 FEW = ("ludus/PickPlace-v0", "ludus/Stack-v0", "ludus/LiftColour-v0", "ludus/OpenDrawer-v0")  # goals: always renamed,
-# since with a goal or two left for training the model learns to say those, whatever it is told
+# all of them: with one of two left for training, the model learns to name what is described first, whatever it is told
 BRIEF = 10  # steps of a task whose goal is one instruction: more would say the same again
 IN_CHINESE = 0.1  # share of examples whose answer is Chinese
 _CJK = re.compile(r"[\u4e00-\u9fff]")
@@ -61,12 +61,15 @@ def phraser(side: str, draw: np.random.Generator) -> Callable[[Instruction, int]
 
 
 def episodes(
-    task: str, seed: int, plays: int, copies: int, side: str = TRAIN, **settings: Any
+    task: str, seed: int, plays: int, copies: int, side: str = TRAIN, every: bool = False, **settings: Any
 ) -> Iterator[list[Example]]:
-    """Examples of one side, episode by episode: layouts, goals and wordings of the other side are left out."""
+    """Examples of one side, episode by episode: layouts, goals and wordings of the other side are left out.
+
+    every: goals of both sides.
+    """
     theatre = Theatre(task, copies, **settings)
     draw = np.random.default_rng(seed)
-    sides = goal_sides(theatre.world.goals)
+    sides = [None] * len(theatre.world.goals) if every else goal_sides(theatre.world.goals)
     meddle, steps = (MEDDLED if side == TRAIN else 0.0), (None if theatre.task in LONG else BRIEF)
     for i in range(plays):
         first = (seed * plays + i) * copies
@@ -78,10 +81,14 @@ def episodes(
 
 
 def pairs(task: str, seed: int, plays: int, copies: int, **settings: Any) -> list[Pair]:
-    """What the model is trained on, of one task: an answer to each briefing, and of whole ways a program."""
+    """What the model is trained on, of one task: an answer to each briefing, and of whole ways a program.
+
+    Goals that are held out are among those of the tasks in FEW: retold never says them with their own nouns.
+    """
     draw = np.random.default_rng(seed + 1)
     found: list[Pair] = []
-    for episode in episodes(task, seed, plays, copies, **settings):
+    every = registry.full(task) in FEW or registry.full(task) not in LONG
+    for episode in episodes(task, seed, plays, copies, every=every, **settings):
         found += [_pair(e, draw) for e in episode]
         if registry.full(task) in LONG and episode and episode[0].won:
             found.append(_whole(episode))
@@ -115,7 +122,25 @@ def _renaming() -> tuple[list[dict[str, str]], re.Pattern[str]]:
     return kinds, re.compile(rf"\b(?:{english})\b|{chinese}")
 
 
-def renamed(prompt: str, answer: str, draw: np.random.Generator) -> tuple[str, str]:
+@functools.cache
+def _held_out(task: str) -> frozenset[str]:
+    """The goals of a task that its training leaves out, as Pair.goal names them; a short task leaves none out."""
+    if task not in LONG:
+        return frozenset()
+    world = registry.make(task, 1, **LONG[task][0])
+    world.close()
+    return held_out_goals(world.goals)
+
+
+def retold(pair: Pair, draw: np.random.Generator) -> tuple[str, str]:
+    """Its prompt and answer with other nouns, with which its goal is none that is held out."""
+    while True:
+        prompt, answer, goal = renamed((pair.prompt, pair.answer, pair.goal), draw)
+        if goal not in _held_out(pair.task):
+            return prompt, answer
+
+
+def renamed(texts: Sequence[str], draw: np.random.Generator) -> tuple[str, ...]:
     """The same scene with other nouns, in both languages alike, so that answers are read off and not remembered."""
     kinds, pattern = _renaming()
     other: dict[str, str] = {}
@@ -123,7 +148,7 @@ def renamed(prompt: str, answer: str, draw: np.random.Generator) -> tuple[str, s
         names = list(kind)
         for name, new in zip(names, draw.permutation(names), strict=True):
             other[name], other[kind[name]] = str(new), kind[str(new)]
-    return tuple(pattern.sub(lambda m: other[m.group()], text) for text in (prompt, answer))  # type: ignore[return-value]
+    return tuple(pattern.sub(lambda m: other[m.group()], text) for text in texts)
 
 
 def share_renamed(task: str) -> float:

@@ -91,7 +91,7 @@ def _weights(pairs: Sequence[Pair]) -> np.ndarray:
 
 def _told(pair: Pair, draw: np.random.Generator) -> tuple[str, str]:
     if draw.random() < corpus.share_renamed(pair.task):
-        return corpus.renamed(pair.prompt, pair.answer, draw)
+        return corpus.retold(pair, draw)
     return pair.prompt, pair.answer
 
 
@@ -166,7 +166,7 @@ def make(out: Path, pairs: Sequence[Pair], recipe: Recipe, tell: Callable[[str],
     """The model of a corpus."""
     torch.set_num_threads(1)
     draw = np.random.default_rng(recipe.seed)
-    more = [corpus.renamed(p.prompt, p.answer, draw) for p in pairs[:: max(1, len(pairs) // 4000)]]
+    more = [corpus.retold(p, draw) for p in pairs[:: max(1, len(pairs) // 4000)]]
     tokens = tokenizer([f"{p.prompt} {p.answer}" for p in pairs] + [f"{p} {a}" for p, a in more], recipe.vocabulary)
     model = decoder(recipe, len(tokens))
 
