@@ -72,7 +72,7 @@ class Treasure(QuestHouse):
         key = np.where((known >= 0) & (known < len(self.rooms)), known, here)
         locked = np.where(self.locked[rows] >= 0, self.locked[rows], here)
         chests = ways[each[:, None], self.stood[rows]]
-        hoped = (self.may(k)[rows][:, :, :, None] & chests[:, None]).any(axis=2)
+        hoped = np.any(self.may(k)[rows][:, :, :, None] & chests[:, None], axis=2)
         return [hoped, ways[each, self.room[rows, 1 - k]], ways[each, key], ways[each, locked]]
 
     def may(self, k: int) -> np.ndarray:
