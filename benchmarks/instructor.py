@@ -5,7 +5,8 @@
 A row a (task, who, wordings): valid and success before any retry or fall-back, with 95 % Wilson intervals. Counted are
 scenes whose layout, combination of objects and, for "held-out", wording were kept from training, that offer four
 instructions or more, and in which the oracle needs two different ones or more. `of_oracle` is success as a share of
-the oracle's on the same scenes.
+the oracle's on the same scenes. The wrong instructor is the same model, told the task's next goal instead; where a task
+has one goal there is none.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import math
 import time
 import unittest.mock
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence, Set
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ import torch
 from ludus.agents.instructors import corpus, loading
 from ludus.agents.instructors.language_model import LanguageModel
 from ludus.agents.instructors.scenes import HELD_OUT, LONG, TRAIN, Theatre, digest, family, goal_sides, layout_side
+from ludus.envs.instructions import Instruction
 
 RESULTS = Path(__file__).parent / "results" / "instructor.jsonl"
 FIRST_SEED = 1 << 33  # far from the corpus
@@ -47,22 +49,6 @@ class Copying:
 
     def instruct(self, briefings, states):
         return [b.goal for b in briefings], list(states)
-
-
-class Wrong:
-    """What the model says when it is told another goal: the goal of the next copy."""
-
-    def __init__(self, model: Any):
-        self.model = model
-
-    def instruct(self, briefings, states):
-        import dataclasses
-
-        goals = [b.goal for b in briefings]
-        others = goals[1:] + goals[:1]
-        return self.model.instruct(
-            [dataclasses.replace(b, goal=g) for b, g in zip(briefings, others, strict=True)], states
-        )
 
 
 class First:
@@ -106,6 +92,12 @@ def _says_nothing(briefings):
     return [{"said": NOTHING, "by": "no program", "scores": []} for _ in briefings]
 
 
+def misled(phrase: Callable[[Instruction, int], str], goals: Sequence[Instruction]) -> Callable:
+    """What words every goal as the one that follows it among the task's."""
+    follows = dict(zip(goals, [*goals[1:], goals[0]], strict=True))
+    return lambda goal, copy: phrase(follows[goal], copy)
+
+
 def wilson(hits: int, n: int) -> tuple[float, float]:
     """The 95 % interval of a share (Wilson 1927)."""
     z, p = 1.96, hits / max(n, 1)
@@ -130,45 +122,69 @@ def scenes(task: str, wanted: int) -> tuple[Theatre, list[int], list[bool]]:
     return theatre, seeds, list(theatre.play(None, seeds).success)
 
 
-def rows(model: str, episodes: int, tasks: Sequence[str], names: Sequence[str]) -> Iterator[dict[str, Any]]:
+def key(row: dict[str, Any]) -> tuple:
+    """What a row is a row of."""
+    return tuple(row[name] for name in ("model", "task", "who", "wordings", "episodes"))
+
+
+def made(out: Path) -> set[tuple]:
+    """The rows that are there already."""
+    return {key(json.loads(line)) for line in out.read_text("utf-8").splitlines()} if out.exists() else set()
+
+
+def rows(
+    model: str, episodes: int, tasks: Sequence[str], names: Sequence[str], done: Set[tuple] = frozenset()
+) -> Iterator[dict[str, Any]]:
     opened = loading.load(model)
     who = {f"model, {mode}": (lambda mode=mode: First(opened, mode)) for mode in ("choose", "write", "program")}
-    who |= {"uniform": Uniform, "goal": Copying, "wrong": lambda: Wrong(LanguageModel(opened))}
+    who |= {"uniform": Uniform, "goal": Copying, "wrong": lambda: LanguageModel(opened)}
     about = {"model": loading.fingerprint(model), "suite": metadata.version("ludus")}
+    asked = {name: build for name, build in who.items() if not names or name in names}
     for task in (t for t in LONG if not tasks or t in tasks):
+        wanted = [
+            (said, name)
+            for said in (TRAIN, HELD_OUT)
+            for name in asked
+            if (about["model"], task, name, said, episodes) not in done
+        ]
+        if not wanted:
+            continue
         theatre, seeds, oracle = scenes(task, episodes)
-        for said in (TRAIN, HELD_OUT):
-            for name, build in ((n, b) for n, b in who.items() if not names or n in names):
-                instructor, started = build(), time.process_time()
-                phrase = corpus.phraser(said, np.random.default_rng(1))
-                with warnings.catch_warnings():
-                    warnings.simplefilter("ignore")
-                    played = theatre.play(instructor.instruct, seeds, phrase)
-                lost = {id(b) for b in getattr(instructor, "fallen", ())}
-                fell = {e.copy for e in played.examples if id(e.briefing) in lost}
-                hits, n = int(played.success.sum() - sum(played.success[i] for i in fell)), len(seeds)
-                low, high = wilson(hits, n)
-                yield about | {
-                    "date": datetime.date.today().isoformat(), "task": task, "family": family(task), "who": name,
-                    "wordings": said, "episodes": n, "success": round(hits / n, 4), "low": round(low, 4),
-                    "high": round(high, 4), "oracle": round(float(np.mean(oracle)), 4),
-                    "of_oracle": round(hits / max(sum(oracle), 1), 4),
-                    "valid": round(getattr(instructor, "share", 1.0), 4), "instructions": int(played.given.sum()),
-                    "cpu_seconds": round(time.process_time() - started, 2),
-                }  # fmt: skip
+        for said, name in wanted:
+            if name == "wrong" and len(theatre.world.goals) == 1:
+                continue
+            instructor, started = asked[name](), time.process_time()
+            phrase = corpus.phraser(said, np.random.default_rng(1))
+            if name == "wrong":
+                phrase = misled(phrase, theatre.world.goals)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                played = theatre.play(instructor.instruct, seeds, phrase)
+            lost = {id(b) for b in getattr(instructor, "fallen", ())}
+            fell = {e.copy for e in played.examples if id(e.briefing) in lost}
+            hits, n = int(played.success.sum() - sum(played.success[i] for i in fell)), len(seeds)
+            low, high = wilson(hits, n)
+            yield about | {
+                "date": datetime.date.today().isoformat(), "task": task, "family": family(task), "who": name,
+                "wordings": said, "episodes": n, "success": round(hits / n, 4), "low": round(low, 4),
+                "high": round(high, 4), "oracle": round(float(np.mean(oracle)), 4),
+                "of_oracle": round(hits / max(sum(oracle), 1), 4),
+                "valid": round(getattr(instructor, "share", 1.0), 4), "instructions": int(played.given.sum()),
+                "cpu_seconds": round(time.process_time() - started, 2),
+            }  # fmt: skip
         theatre.close()
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default="shipped")
-    parser.add_argument("--episodes", type=int, default=60)
+    parser.add_argument("--episodes", type=int, default=40)
     parser.add_argument("--only", action="append", default=[], help="a task; may be repeated")
     parser.add_argument("--who", action="append", default=[], help="such as 'model, program'; may be repeated")
     parser.add_argument("--out", type=Path, default=RESULTS)
     given = parser.parse_args()
     torch.set_num_threads(1)
-    for row in rows(given.model, given.episodes, given.only, given.who):
+    for row in rows(given.model, given.episodes, given.only, given.who, made(given.out)):
         print(json.dumps(row), flush=True)
         given.out.parent.mkdir(parents=True, exist_ok=True)
         with given.out.open("a", encoding="utf-8") as file:
