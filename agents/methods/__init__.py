@@ -1,6 +1,7 @@
 """The methods by name, as curricula and the command line know them. Fine-tuning is the empty list."""
 
 from ..method import Method
+from ..policies.inference import RecurrentInference
 from .agem import AGem
 from .clear import Clear
 from .clonex import ClonEx
@@ -39,4 +40,5 @@ METHODS: dict[str, type[Method]] = {
     "layer-norm": LayerNorm,
     "redo": ReDo,
     "shrink-perturb": ShrinkPerturb,
+    "recurrent-inference": RecurrentInference,  # no method against forgetting: another network
 }
