@@ -72,13 +72,16 @@ class Interface:
         instruct: Instruct = goal_only,
         settings: Mapping[str, Any] | None = None,
         partners: Mapping[str, Any] | None = None,
+        timeout: int | None = None,
     ) -> World:
         """copies of the task, instructed and in this body. Raises WidthError if the task does not fit.
 
         partners: group -> who plays it, so that the other groups are left to the policy.
+        timeout: steps after which an instruction has timed out, as of Instructed.
         """
         world = team.make(task, copies, partners, **(settings or {}))
-        instructed = Instructed(self._flat(world), encode or HashedWords(self.words), instruct, **self.reward)
+        encode = encode or HashedWords(self.words)
+        instructed = Instructed(self._flat(world), encode, instruct, **self.reward, timeout=timeout)
         return Body(instructed, self, self.tasks.index(task) if task in self.tasks else 0)
 
     def _flat(self, world: World) -> World:
@@ -119,6 +122,7 @@ class Interface:
         settings: Sequence[Mapping[str, Any]] = (),
         partners: Sequence[Mapping[str, Any]] = (),
         shares: Sequence[float] = (),
+        timeouts: Sequence[int | None] = (),
         **how: Any,
     ) -> Any:
         """The VecEnv that SB3 trains on (Sb3View or Mixed): rows agents of one task, or of several.
@@ -126,13 +130,14 @@ class Interface:
         shares: how the rows are divided among several tasks (none: evenly), as near as whole teams come to it.
         """
         settings, partners = settings or [{}] * len(tasks), partners or [{}] * len(tasks)
+        timeouts = timeouts or [None] * len(tasks)
         teams = [_team(t, p, s) for t, p, s in zip(tasks, partners, settings, strict=True)]
         counts = divided(rows, teams, shares or [1.0] * len(tasks))
         if counts is None:
             named = ", ".join(f"{t} has {n} agents" for t, n in zip(tasks, teams, strict=True))
             raise WidthError(f"{named}: {rows} rows cannot be divided into whole teams; choose a multiple")
-        each = zip(tasks, counts, teams, settings, partners, strict=True)
-        views = [Sb3View(self.world(t, n // k, settings=s, partners=p, **how)) for t, n, k, s, p in each]
+        each = zip(tasks, counts, teams, settings, partners, timeouts, strict=True)
+        views = [Sb3View(self.world(t, n // k, settings=s, partners=p, timeout=w, **how)) for t, n, k, s, p, w in each]
         return views[0] if len(views) == 1 else Mixed(views)
 
 

@@ -114,7 +114,7 @@ def dressed(
     names = [m["name"] for m in methods]
     interface = body.of(made, input, "central" in names)
     stage = made.tasks[made.index(task)] if task in interface.tasks else None
-    how = {"settings": stage.settings, "partners": stage.partners} if stage else {}
+    how = {"settings": stage.settings, "partners": stage.partners, "timeout": stage.timeout} if stage else {}
     world = interface.world(task, 1, **how)
     shape = {k: v for k, v in settings.items() if k in SHAPING}
     known = {k: v for k, v in (METHODS | TEAMS).items() if not divided(k)}

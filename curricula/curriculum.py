@@ -90,6 +90,10 @@ class Stage(_Frozen):
         the learner's past selves; when the policy is tried, and in films, the script plays in its place.
     explore: how much is explored in it, where that differs from the algorithm's settings.
     until: the stage ends early, at the first of its evaluations that finds this; steps are then the most it may take.
+    timeout: steps after which an instruction that was not carried out has timed out and the instructor is asked again,
+        where the task is learnt and where it is tried; None: it stands until it is done or the episode ends.
+    announced: False: the world changes and nobody says so. The learner goes on as if its stage did: nothing is reset,
+        methods hear of no other task, the learning rate falls on; what is tried and recorded is as ever.
     """
 
     task: str
@@ -99,14 +103,23 @@ class Stage(_Frozen):
     partners: dict[str, Literal["idle", "random", "scripted", "league"]] = {}
     explore: Explore | None = None
     until: Until | None = None
+    timeout: Count | None = None
+    announced: bool = True
 
     @pydantic.model_serializer(mode="wrap")
     def _said(self, write: Any) -> dict[str, Any]:
-        """What has no partners, no early end and no exploration of its own does not speak of them.
+        """What has no partners, no early end, no timeout and no exploration of its own does not speak of them.
 
         So it always was written, and hashed.
         """
-        return {k: v for k, v in write(self).items() if k not in ("partners", "explore", "until") or v}
+        usual: dict[str, Any] = {"partners": {}, "explore": None, "until": None, "timeout": None, "announced": True}
+        return {k: v for k, v in write(self).items() if k not in usual or v != usual[k]}
+
+    @pydantic.model_validator(mode="after")
+    def _silent(self) -> Stage:
+        if not self.announced and (self.resets != Resets() or self.explore):
+            raise ValueError("a stage that is not announced goes on as the one before it: leave out resets and explore")
+        return self
 
     @pydantic.field_validator("task")
     @classmethod
@@ -178,7 +191,7 @@ class Curriculum(_Frozen):
     def _one_setting_a_task(self) -> Curriculum:
         for stage in self.stages:
             first = self.tasks[self.index(stage.task)]
-            if (stage.settings, stage.partners) != (first.settings, first.partners):
+            if any(getattr(stage, k) != getattr(first, k) for k in ("settings", "partners", "timeout")):
                 raise ValueError(f"{stage.task} has other settings in another stage; name this one {stage.task}#…")
         return self
 

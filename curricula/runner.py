@@ -252,6 +252,7 @@ class Life:
                 episodes,
                 settings=self._settings(task),
                 instruct=self.mind.recall,
+                timeout=self.tasks[task].timeout,
                 partners=self.tasks[task].partners,
             )
             self._worlds[task, episodes] = made
@@ -261,7 +262,8 @@ class Life:
         names, settings = [self.tasks[i].task for i in part.tasks], [self._settings(i) for i in part.tasks]
         partners = [self.tasks[i].partners for i in part.tasks]
         shares = [self.plan.share(name) for name in names]
-        return self.body.env(names, self.plan.settings["rows"], settings, partners, shares, instruct=self.mind.instruct)
+        how = {"timeouts": [self.tasks[i].timeout for i in part.tasks], "instruct": self.mind.instruct}
+        return self.body.env(names, self.plan.settings["rows"], settings, partners, shares, **how)
 
     def _settings(self, task: int) -> dict[str, Any]:
         engine = "mujoco" in registry.spec(self.tasks[task].task).tags

@@ -10,6 +10,7 @@ from ludus.agents.instructors.scenes import digest
 from ludus.agents.learner import Learner
 from ludus.curricula import runner
 from ludus.curricula.curriculum import Curriculum
+from ludus.curricula.plan import plan
 
 TINY = {
     "name": "tiny",
@@ -42,14 +43,19 @@ def chance(monkeypatch):
     monkeypatch.setitem(INSTRUCTORS, "language-model", lambda: LanguageModel(Chance()))
 
 
-def go(out, **how):
-    made = Curriculum.model_validate_json(json.dumps(TINY))
+def tiny(**stage):
+    return Curriculum.model_validate_json(json.dumps(TINY | {"stages": [TINY["stages"][0] | stage]}))
+
+
+def go(out, stage=None, **how):
+    made = tiny(**(stage or {}))
     share = float("inf")
     return runner.run(made, out=out, threads=1, checkpoint_share=share, instructor="language-model", **how)
 
 
-def test_stopped_and_resumed_it_is_the_same_run_and_its_counts_are_kept(tmp_path, monkeypatch):
-    calm = go(tmp_path / "calm")
+@pytest.mark.parametrize("stage", [{}, {"timeout": 7}], ids=["one instruction stands", "instructions time out"])
+def test_stopped_and_resumed_it_is_the_same_run_and_its_counts_are_kept(tmp_path, monkeypatch, stage):
+    calm = go(tmp_path / "calm", stage)
     real, count = Learner.learn, [0]
 
     def failing(self, steps):
@@ -60,11 +66,27 @@ def test_stopped_and_resumed_it_is_the_same_run_and_its_counts_are_kept(tmp_path
 
     monkeypatch.setattr(Learner, "learn", failing)
     with pytest.raises(runner.Stopped):
-        go(tmp_path / "run")
+        go(tmp_path / "run", stage)
     monkeypatch.setattr(Learner, "learn", real)
-    again = go(tmp_path / "run", resume=True)
+    again = go(tmp_path / "run", stage, resume=True)
     for name in ("evaluations.jsonl", "metrics.json", "policies/stage-0.safetensors"):
         assert (calm / name).read_bytes() == (again / name).read_bytes()
     costs = [json.loads((folder / "costs.json").read_text()) for folder in (calm, again)]
     assert costs[0]["instructor_model_calls"] > 50 and costs[0]["instructor_fell_back"] == 0
     assert costs[0]["instructor_model_calls"] == costs[1]["instructor_model_calls"]
+
+
+def test_an_instruction_that_has_timed_out_is_asked_for_anew(tmp_path):
+    asked, outcomes = {}, {}
+    for steps in (None, 7):
+        costs = json.loads((go(tmp_path / f"{steps}", {"timeout": steps}) / "costs.json").read_text())
+        asked[steps], outcomes[steps] = costs["instructor_asked"], costs["instructor_outcomes"]
+    assert asked[7] > 3 * asked[None] and outcomes[7] > outcomes[None] + 64
+
+
+def test_a_stage_without_a_timeout_is_hashed_as_before_there_were_any():
+    assert "timeout" not in tiny().model_dump_json()
+    assert len({plan(tiny(timeout=steps)).hash for steps in (None, 7, 8)}) == 3
+    twice = [TINY["stages"][0], TINY["stages"][0] | {"timeout": 7}]
+    with pytest.raises(ValueError, match="other settings in another stage"):
+        Curriculum.model_validate_json(json.dumps(TINY | {"stages": twice}))
