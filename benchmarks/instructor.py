@@ -54,8 +54,8 @@ class Copying:
 class First:
     """A mode of a model before any retry or fall-back: what is not valid stays as it is, and is counted.
 
-    A program that is none, or ends or loses its way before the goal, falls back to choosing: an episode with such a
-    briefing, of which `fallen` has all, is a failure of the program whatever came of it.
+    A program that is none, or loses its way, falls back to choosing: an episode with such a briefing, of which `fallen`
+    has all, is a failure of the program whatever came of it.
     """
 
     def __init__(self, model: Any, mode: str):

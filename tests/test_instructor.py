@@ -172,8 +172,18 @@ def test_a_program_is_told_sentence_by_sentence_and_again_where_it_failed():
         (text,), (state,) = model.instruct([briefing(grammar=grammar, outcomes=outcomes)], [state])
         said.append(text)
         state = json.loads(json.dumps(state))
-    assert said[:3] == ["take the apple", "take the apple", "put the apple in the basket"]
-    assert said[3] == FEASIBLE[0] and model.counts["valid"] == 1  # at its end it is chosen for
+    assert said == ["take the apple"] * 2 + ["put the apple in the basket"] * 2  # the last one stands once it was done
+    assert model.counts["valid"] == 1 and model.counts["calls"] == 1
+
+
+def test_a_program_that_has_lost_its_way_is_chosen_for():
+    model = LanguageModel(Fake('do("put the apple in the basket")'), "program")
+    state, said = None, []
+    for n in range(4):
+        outcomes = ("put the apple in the basket: timed out",) * n
+        (text,), (state,) = model.instruct([briefing(grammar=grammar, outcomes=outcomes)], [state])
+        said.append(text)
+    assert said == ["put the apple in the basket"] * 3 + [FEASIBLE[0]]
 
 
 def test_what_is_no_program_is_counted_and_chosen_for():

@@ -252,7 +252,7 @@ class LanguageModel:
         return answers
 
     def _programmed(self, briefings: Sequence[Briefing], states: Sequence[Any]) -> tuple[list[str], list[Any]]:
-        """What each copy's program says next; who has none, or is at its end before the goal, is chosen for."""
+        """What each copy's program says next; who has none, or whose program has lost its way, is chosen for."""
         begins = [b.earlier == len(b.outcomes) for b in briefings]
         states = [dict(s) if isinstance(s, dict) and not b else {} for b, s in zip(begins, states, strict=True)]
         fresh = [i for i, s in enumerate(states) if "program" not in s]
@@ -267,16 +267,22 @@ class LanguageModel:
 
     @staticmethod
     def _next(b: Briefing, state: dict[str, Any]) -> str | None:
-        """The program's next sentence that the world understands; None where there is none."""
+        """The program's next sentence that the world understands; None where there is none.
+
+        Its last one stands once it was done: a task that is over only when its time is up goes on asking.
+        """
         if not state["program"]:
             return None
-        if state["last"] and b.outcomes and not b.outcomes[-1].endswith(": done") and state["tries"] < TRIES:
+        done = bool(b.outcomes) and b.outcomes[-1].endswith(": done")
+        if state["last"] and b.outcomes and not done and state["tries"] < TRIES:
             state["tries"] += 1
             return state["last"]
         try:
             said = program.read(state["program"]).next(state["log"], b)
         except program.ProgramError:
             said = None
+        if said is None and done and state["last"]:
+            return state["last"]
         if said is None or _error(b, said):
             state["program"] = ""
             return None
