@@ -13,6 +13,7 @@ import numpy as np
 _M0, _M1 = np.uint64(0xD2511F53), np.uint64(0xCD9E8D57)
 _W0, _W1 = np.uint64(0x9E3779B9), np.uint64(0xBB67AE85)
 _LOW, _32 = np.uint64(0xFFFFFFFF), np.uint64(32)
+AHEAD = 512  # pairs of numbers that are made at once, of all copies together
 
 
 def philox(counter: Sequence[np.ndarray], key: Sequence[np.ndarray], rounds: int = 10) -> list[np.ndarray]:
@@ -55,10 +56,15 @@ class Streams:
 
 
 class Draws:
-    """Random numbers, one row per copy."""
+    """Random numbers, one row per copy.
+
+    A draw of a few numbers costs as much as one of a hundred, so that some are made ahead; which ones they are, the
+    table alone says.
+    """
 
     def __init__(self, table: np.ndarray, ids: np.ndarray):
         self._table, self._ids = table, np.asarray(ids, int)
+        self._ready, self._from = np.empty((len(self._ids), 0)), np.empty(0, np.uint64)
 
     def __len__(self) -> int:
         return len(self._ids)
@@ -66,15 +72,22 @@ class Draws:
     def random(self, *shape: int) -> np.ndarray:
         """(n, *shape) float64, uniform in [0, 1)."""
         size = int(np.prod(shape))
-        blocks = np.arange((size + 1) // 2, dtype=np.uint64)
-        seed, episode, counter = (self._table[self._ids, i][:, None] for i in range(3))
-        at = counter + blocks
-        self._table[self._ids, 2] += np.uint64(len(blocks))
+        blocks, counter = (size + 1) // 2, self._table[self._ids, 2]
+        if self._ready.shape[1] < 2 * blocks or not np.array_equal(counter, self._from):
+            self._ready = self._made(counter, max(blocks, AHEAD // max(len(self), 1)))
+        drawn, self._ready = self._ready[:, :size], self._ready[:, 2 * blocks :]
+        self._from = counter + np.uint64(blocks)
+        self._table[self._ids, 2] = self._from
+        return drawn.reshape(len(self), *shape)
+
+    def _made(self, counter: np.ndarray, blocks: int) -> np.ndarray:
+        """(n, 2 * blocks) float64, from the streams' counters (n,) on."""
+        at = counter[:, None] + np.arange(blocks, dtype=np.uint64)
+        seed, episode = (self._table[self._ids, i][:, None] for i in range(2))
         key = np.broadcast_to(seed & _LOW, at.shape), np.broadcast_to(seed >> _32, at.shape)
         words = philox((at & _LOW, at >> _32, episode & _LOW, episode >> _32), key)
         pairs = np.stack([words[0] << _32 | words[1], words[2] << _32 | words[3]], axis=-1)
-        bits = pairs.reshape(len(at), -1)[:, :size]
-        return ((bits >> np.uint64(11)) * 2.0**-53).reshape(len(at), *shape)
+        return (pairs.reshape(len(at), 2 * blocks) >> np.uint64(11)) * 2.0**-53
 
     def uniform(self, low, high) -> np.ndarray:
         """(n, *shape) float64 in [low, high), with shape that of the bounds."""

@@ -53,6 +53,20 @@ def test_a_draw_leaves_the_others_where_they_are():
     assert streams.table[1, 2] > before[1, 2]
 
 
+@pytest.mark.parametrize("ahead", [1, 64, 4096])
+def test_numbers_made_ahead_are_those_made_when_they_are_wanted(monkeypatch, ahead):
+    """Whoever draws in between, through draws of its own: the table alone says which number is next."""
+    lives = []
+    for amount in (0, ahead):
+        monkeypatch.setattr("ludus.envs.streams.AHEAD", amount)
+        streams, draw = begun(6, [7] * 6)
+        numbers = [draw.random(3), draw.normal(2, 2), streams.draw(np.array([1, 4])).random(5), draw.random()]
+        numbers += [draw.permutation(4), draw.uniform([0, 1], [1, 3]), streams.table.copy()]
+        lives.append(numbers)
+    for one, other in zip(*lives, strict=True):
+        assert np.array_equal(one, other)
+
+
 def test_episodes_and_calls_bring_new_numbers_and_a_seed_brings_the_old_ones_back():
     streams, draws = begun(1, [11])
     first, again = draws.random(4), draws.random(4)
