@@ -18,11 +18,14 @@ import typer
 from typer import Argument, Option
 
 ELSEWHERE = {  # commands that live in modules of their own
+    "crossplay": "How policies do as partners of each other: a run's stages, or several runs.",
     "video": "Film a task or a run, with captions.",
     "play": "Play a task in this terminal, or watch a policy.",
     "speed": "Steps a second, against the bare engine and gymnasium's own vectorisation.",
     "instructor": "Train the shipped language model from nothing; try it on a scene.",
+    "ablate": "Try a run's policy with changed instructions: do the words matter?",
     "memory": "What a run's instructor remembers: show it, or have a text forgotten.",
+    "evolve": "Evolve an algorithm's settings and its network's shape; a family tree.",
     "submit": "Check finished runs and write each as one leaderboard entry.",
     "export": "Rollouts as a Minari dataset, a run as a Hugging Face folder.",
     "leaderboard": "A static page that ranks entries, curriculum by curriculum.",
@@ -31,8 +34,10 @@ ELSEWHERE = {  # commands that live in modules of their own
 CURRICULUM = Argument(help="a name of `ludus curricula`, or the path of a YAML file of your own", show_default=False)
 Json = Annotated[bool, Option("--json", help="print JSON, for machines")]
 Tier = Annotated[str, Option(help="smoke, small or full, as far as the curriculum has them")]
-Input = Annotated[str, Option(help="what the policy is told: instructed, blind or task-id")]
-Instructor = Annotated[str, Option(help="who instructs: fixed, script or language-model")]
+Input = Annotated[str, Option(help="what the policy is told: instructed, blind, task-id or goal-id")]
+Instructor = Annotated[
+    str | None, Option(help="who instructs: fixed, script or language-model  [default: as the curriculum says]")
+]
 Device = Annotated[str, Option(help="auto, cpu or cuda")]
 AllowCode = Annotated[bool, Option("--allow-code", help="load code: tasks that are 'module:callable', and agents")]
 Agent = Annotated[str | None, Option(help="an agent of your own, module:Class with act and learn; needs --allow-code")]
@@ -124,7 +129,7 @@ def run(
     method: Annotated[list[str] | None, Option(help="replay, reservoir, joint, scratch … ; may be repeated")] = None,
     team: Annotated[str, Option(help="shared, independent, groups, federated, mutual or central")] = "shared",
     input: Input = "instructed",
-    instructor: Instructor = "fixed",
+    instructor: Instructor = None,
     memory: Annotated[bool, Option("--memory", help="the language model remembers; see ludus memory")] = False,
     learns: Annotated[
         str, Option("--instructor-learns", help="the language model learns: never, stage, batch or online")
@@ -181,7 +186,7 @@ def bench(
     out: Annotated[Path | None, Option(help="the folder of the runs  [default: runs/CURRICULUM]")] = None,
     tier: Tier = "full",
     input: Input = "instructed",
-    instructor: Instructor = "fixed",
+    instructor: Instructor = None,
     device: Device = "auto",
     references: Annotated[bool, Option(help="joint and from-scratch runs of every algorithm")] = True,
     results: Annotated[Path | None, Option(help="a file of rows: runs that stand there are not made again")] = None,
@@ -240,7 +245,7 @@ def report(
     as_json: Json = False,
 ) -> None:
     """Tables, plots and one HTML file from runs."""
-    from . import metrics, references
+    from . import evolve, metrics, references
     from .report import tables, write
     from .report.summary import references_for
 
@@ -254,7 +259,8 @@ def report(
         return
     first = folders[0] if folders[0].is_dir() else folders[0].parent
     films = sorted(p for f in folders if f.is_dir() for p in f.glob("**/videos/**/*.mp4") if not p.is_symlink())
-    made = write(runs, out or first / "report.html", held, films)
+    families = [found for f in folders if f.is_dir() and (found := evolve.read(f))]
+    made = write(runs, out or first / "report.html", held, films, families)
     if markdown:
         print(tables.markdown(runs, held))
     else:

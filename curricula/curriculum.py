@@ -110,7 +110,7 @@ class Stage(_Frozen):
     def _said(self, write: Any) -> dict[str, Any]:
         """What has no partners, no early end, no timeout and no exploration of its own does not speak of them.
 
-        So it always was written, and hashed.
+        So it always was written, and hashed; nor does what is announced.
         """
         usual: dict[str, Any] = {"partners": {}, "explore": None, "until": None, "timeout": None, "announced": True}
         return {k: v for k, v in write(self).items() if k not in usual or v != usual[k]}
@@ -155,9 +155,13 @@ class Algorithm(_Frozen):
 
 
 class Tier(_Frozen):
-    """A size: a factor on every budget, and other numbers of evaluations (None: the curriculum's own)."""
+    """A size: a factor on every budget, and other numbers of evaluations (None: the curriculum's own).
+
+    least: steps that every stage keeps of its budget, so that what is learnt quickly is learnt in a small size, too.
+    """
 
     steps: float = Field(default=1.0, gt=0, le=1000)
+    least: Count = 1
     per_stage: Count | None = None
     episodes: Count | None = None
     last_episodes: Count | None = None
@@ -169,6 +173,7 @@ class Curriculum(_Frozen):
     observation, action, words: widths of the one body that meets all tasks (padded), and of the instruction's vector.
     actions: how the body acts; auto: in the way that its tasks do. action counts the entries of continuous actions, the
         values of discrete ones, or the branches. bins: values of a continuous entry among branches.
+    instructor: who instructs unless one says otherwise.
     algorithms: settings by algorithm; methods: default settings by method, or by "method@algorithm".
     """
 
@@ -180,12 +185,19 @@ class Curriculum(_Frozen):
     words: Annotated[int, Field(ge=1, le=4096)] = 16
     actions: Literal["auto", "continuous", "discrete", "branches"] = "auto"
     bins: Annotated[int, Field(ge=2, le=101)] = 7
+    instructor: Literal["fixed", "script", "language-model"] = "fixed"
     reward: Reward = Reward()
     evaluation: Evaluation = Evaluation()
     stages: tuple[Stage, ...] = Field(min_length=1, max_length=1000)
     algorithms: dict[str, Algorithm] = {}
     methods: dict[str, Settings] = {}
     tiers: dict[str, Tier] = {"full": Tier()}
+
+    @pydantic.model_validator(mode="after")
+    def _begins_announced(self) -> Curriculum:
+        if not self.stages[0].announced:
+            raise ValueError("a life begins with a stage that is announced")
+        return self
 
     @pydantic.model_validator(mode="after")
     def _one_setting_a_task(self) -> Curriculum:
@@ -197,8 +209,11 @@ class Curriculum(_Frozen):
 
     @pydantic.model_serializer(mode="wrap")
     def _said(self, write: Any) -> dict[str, Any]:
-        """What acts as its tasks do does not say so: so it always was written, and hashed."""
-        usual = {"actions": "auto", "bins": 7}
+        """What acts as its tasks do, and keeps to the task's own words, does not say so.
+
+        So it always was written, and hashed.
+        """
+        usual = {"actions": "auto", "bins": 7, "instructor": "fixed"}
         return {k: v for k, v in write(self).items() if k not in usual or v != usual[k]}
 
     @property
@@ -223,13 +238,14 @@ class Curriculum(_Frozen):
         if tier not in self.tiers:
             raise registry.nearest(tier, self.tiers, f"tier in {self.name}")
         size = self.tiers[tier]
-        counts = {k: v for k, v in size.model_dump(exclude={"steps"}).items() if v is not None}
+        counts = {k: v for k, v in size.model_dump(exclude={"steps", "least"}).items() if v is not None}
         evaluation = self.evaluation.model_copy(update=counts)
-        return self.shortened(size.steps).model_copy(update={"evaluation": evaluation, "tiers": {}})
+        return self.shortened(size.steps, size.least).model_copy(update={"evaluation": evaluation, "tiers": {}})
 
-    def shortened(self, share: float) -> Curriculum:
-        """The curriculum with this share of every stage's steps."""
-        stages = tuple(s.model_copy(update={"steps": max(1, round(s.steps * share))}) for s in self.stages)
+    def shortened(self, share: float, least: int = 1) -> Curriculum:
+        """The curriculum with this share of every stage's steps; of each at least so many, as far as it has them."""
+        steps = [max(round(s.steps * share), min(s.steps, least), 1) for s in self.stages]
+        stages = tuple(s.model_copy(update={"steps": n}) for s, n in zip(self.stages, steps, strict=True))
         return self.model_copy(update={"stages": stages})
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import inspect
+import itertools
 import json
 from collections.abc import Sequence
 from functools import cached_property
@@ -25,6 +26,8 @@ class Part:
 
     enough: success on its task at which it moves on before the budget is spent; None: it takes all.
     explore: first and last value of what it explores by, over the algorithm's settings.
+    called: the task that the learner hears of; not its own where the stage is not announced.
+    span: steps until the next stage that is announced.
     """
 
     name: str
@@ -34,6 +37,9 @@ class Part:
     resets: dict[str, bool]
     enough: float | None = None
     explore: dict[str, tuple[float, float]] = dataclasses.field(default_factory=dict)
+    called: str = ""
+    span: int = 0
+    announced: bool = True
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,7 +67,8 @@ class Plan:
     @property
     def shape(self) -> dict[str, Any]:
         """All that shapes the result, the seed apart."""
-        content = self.curriculum.model_dump(mode="json", exclude={"name", "about", "algorithms", "methods", "tiers"})
+        apart = {"name", "about", "instructor", "algorithms", "methods", "tiers"}  # the plan says what became of them
+        content = self.curriculum.model_dump(mode="json", exclude=apart)
         keys = ("algorithm", "settings", "methods", "regime", "input", "instructor")
         joint = {"rows": "by the root of steps"} if self.regime == "joint" else {}  # they were divided evenly once
         kept = self.extras  # so that runs without are hashed as before
@@ -91,13 +98,34 @@ class Plan:
         stages, index, points = self.curriculum.stages, self.curriculum.index, self.curriculum.evaluation.per_stage
         if self.regime == "joint":
             everything = tuple(range(len(self.curriculum.tasks)))
-            return (Part("all tasks", everything, sum(s.steps for s in stages), points * len(stages), {}),)
-        enough = [s.until.success if s.until else None for s in stages]
-        explore = [s.explore.spans if s.explore else {} for s in stages]
+            total = sum(s.steps for s in stages)
+            return (Part("all tasks", everything, total, points * len(stages), {}, called="all tasks", span=total),)
         return tuple(
-            Part(s.task, (index(s.task),), s.steps, points, s.resets.model_dump(), enough[i], explore[i])
-            for i, s in enumerate(stages)
+            Part(
+                s.task,
+                (index(s.task),),
+                s.steps,
+                points,
+                s.resets.model_dump(),
+                s.until.success if s.until else None,
+                s.explore.spans if s.explore else {},
+                *told,
+            )
+            for s, told in zip(stages, self._told(), strict=True)
         )
+
+    def _told(self) -> list[tuple[str, int, bool]]:
+        """For each stage: what the learner hears it called, how long what is called so lasts, whether it is announced.
+
+        Who starts anew with every stage hears of every stage.
+        """
+        stages = self.curriculum.stages
+        begins = [i for i, s in enumerate(stages) if s.announced or self.regime == "scratch"]
+        told = []
+        for first, after in itertools.pairwise([*begins, len(stages)]):
+            span = sum(s.steps for s in stages[first:after])
+            told += [(stages[first].task, span, i == first) for i in range(first, after)]
+        return told
 
 
 def label(methods: Sequence[str], regime: str, algorithm: str) -> str:
@@ -145,7 +173,7 @@ def plan(
     methods: Sequence[str] = (),
     regime: str = "sequence",
     input: str = "instructed",
-    instructor: str = "fixed",
+    instructor: str | None = None,
     tier: str = "full",
     seed: int = 0,
     device: str = "auto",
@@ -156,13 +184,14 @@ def plan(
     """Resolve and check everything. Raises ValueError (UnknownName with the nearest names) for what is wrong.
 
     algorithm: a name of ALGORITHMS or of outsider.BUILT_IN, or where code is allowed somebody's own, 'module:Class'.
+    instructor: None is the curriculum's own.
     """
     from ..agents.instructors import INSTRUCTORS
     from ..agents.interface import INPUTS
     from ..agents.outsider import foreign, outside
     from ..agents.team.teams import TEAMS
 
-    algorithm = _algorithm(algorithm)
+    algorithm, instructor = _algorithm(algorithm), instructor or curriculum.instructor
     if foreign(algorithm) and not allow_code:
         raise ValueError(f"{algorithm!r} would run code of its own; allow it with --allow-code")
     if outside(algorithm) and methods:

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import os
 import resource
 import shutil
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -27,18 +25,14 @@ from ..agents.team.league import League
 from ..agents.team.teams import TEAMS, Team, divided
 from ..envs import registry
 from . import body, checkpoint, curriculum, evaluation, folder, metrics
-from .mind import DATA, MEMORY, UPDATES, Mind
+from .mind import Mind
+from .opening import Stopped as Stopped
+from .opening import opened, stopping
 from .plan import Part, Plan, build_methods, default_out, plan
 from .progress import Progress, Tell
 from .record import Record, read_json, read_run
 
-FORMAT = 1  # of a run folder
 PIECES = 5  # between two evaluations, so that progress is seen; their number does not change the result
-LIBRARIES = ("mujoco", "gymnasium", "stable-baselines3", "torch", "numpy")
-
-
-class Stopped(RuntimeError):
-    """A run ended before its end; what was done is kept. The message is one line and says how to go on."""
 
 
 def run(
@@ -48,7 +42,7 @@ def run(
     methods: Sequence[str] = (),
     regime: str = "sequence",
     input: str = "instructed",
-    instructor: str = "fixed",
+    instructor: str | None = None,
     tier: str = "full",
     seed: int = 0,
     device: str = "auto",
@@ -65,7 +59,7 @@ def run(
 ) -> Path:
     """Live through a curriculum (a name, a path, or one made in Python); returns the run's folder.
 
-    algorithm: None is the curriculum's usual one; 'module:Class', where code is allowed, is somebody's own agent.
+    algorithm, instructor: None is the curriculum's usual one; 'module:Class', if code is allowed, is somebody's agent.
     methods: names of agents.methods, or 'module:Class'; regime: "sequence", "joint" or "scratch".
     out: the folder (None: runs/<curriculum>[-<tier>]/<label>-<seed>); resume: go on with what is there, or begin.
     threads: of the physics (0: as the world says); the numbers do not depend on it.
@@ -86,11 +80,11 @@ def run(
     path = Path(out) if out is not None else default_out(made.name, tier) / f"{planned.label}-{seed}"
     life = Life(planned, path, threads, evaluations, checkpoint_share, progress, tensorboard)
     again = (path / "run.json").exists()
-    with _opened(path, planned, resume) as finished:
+    with opened(path, planned, resume) as finished:
         if not finished:
             try:
                 life.prepare(again)
-                with _stopping(path):
+                with stopping(path):
                     life.run()
             finally:
                 life.close()
@@ -106,6 +100,7 @@ class Life:
         torch.set_num_threads(1)  # small networks: more is slower as soon as anything else runs
         self.plan, self.path, self._progress = plan, path, progress or (lambda _: None)
         self.parts, self.tasks = plan.parts, plan.curriculum.tasks
+        self._called = {part.name: part.called for part in reversed(self.parts)}  # task -> what the learner knows it by
         self.record = Record(path / "evaluations.jsonl")
         self.costs: dict[str, float] = {}
         self._evaluations, self._share, self._threads = evaluations, share, threads
@@ -176,7 +171,10 @@ class Life:
             self.learner = self._newborn()
         self.env = self._env(part)
         self.at |= {"stage": stage, "point": 0, "offset": self.learner.num_timesteps}
-        self.learner.start(part.name, self.env, part.resets, part.steps, part.explore)
+        if part.announced:
+            self.learner.start(part.called, self.env, part.resets, part.span, part.explore)
+        else:
+            self.learner.move(part.name, self.env)
         if stage == 0:
             self._evaluate(stage=-1, tasks=range(len(self.tasks)))
         self._save()
@@ -202,12 +200,13 @@ class Life:
         return part.enough is not None and self._success[part.name] >= part.enough
 
     def _end(self, part: Part) -> None:
-        self.learner.finish()
+        if all(after.announced for after in self.parts[self.at["stage"] + 1 :][:1]):
+            self.learner.finish()
         self._evaluate(self.at["stage"], self._tried(part), last=True)
         self.mind.stage_ended(part.name)
         policies = self.path / "policies"
         policies.mkdir(exist_ok=True)
-        with self.learner.trial(part.name):  # as it is tried, which a method may have changed
+        with self.learner.trial(part.called):  # as it is tried, which a method may have changed
             weights = safetensors(_sorted(self.learner.weights()))
         folder.write(policies / f"stage-{self.at['stage']}.safetensors", weights)
         self.at["before"] += self.learner.num_timesteps - self.at["offset"]
@@ -231,7 +230,7 @@ class Life:
         with self._counted("evaluating"):
             for i in tasks:
                 task = self.tasks[i].task
-                with self.learner.trial(task) as act:
+                with self.learner.trial(self._called.get(task, task)) as act:
                     world = self._world(i, sizes.last_episodes if last else sizes.episodes)
                     scores = evaluation.evaluate(world, act)
                 where = {"evaluation": self.at["evaluations"], "stage": stage, "task": task, "index": i}
@@ -252,8 +251,8 @@ class Life:
                 episodes,
                 settings=self._settings(task),
                 instruct=self.mind.recall,
-                timeout=self.tasks[task].timeout,
                 partners=self.tasks[task].partners,
+                timeout=self.tasks[task].timeout,
             )
             self._worlds[task, episodes] = made
         return self._worlds[task, episodes]
@@ -365,88 +364,6 @@ class Life:
         total = sum(p.steps for p in self.parts)
         where = (self.plan.label, self.plan.seed, doing, stage, len(self.parts), part.name, step, total)
         self._progress(Progress(*where, dict(self._success)))
-
-
-@contextlib.contextmanager
-def _opened(path: Path, plan: Plan, resume: bool) -> Iterator[bool]:
-    """Lock the folder and write run.json, or see that it is the same run. Yields whether the run is finished."""
-    _no_links(path)
-    path.mkdir(parents=True, exist_ok=True)
-    with folder.locked(path):
-        if (path / "run.json").exists():
-            _same(path, plan, resume)
-        elif any(p.name != "lock" for p in path.iterdir()):
-            raise ValueError(f"{path}: holds files but no run.json; choose another --out")
-        else:
-            folder.write_json(path / "run.json", describe(plan))
-        yield (path / "metrics.json").exists()
-
-
-def describe(plan: Plan) -> dict[str, Any]:
-    """The content of run.json."""
-    keys = (
-        "algorithm",
-        "settings",
-        "methods",
-        "regime",
-        "label",
-        "input",
-        "instructor",
-        "tier",
-        "seed",
-        "device",
-        "hash",
-    )
-    about = {"format": FORMAT, "suite": checkpoint.VERSION, "curriculum": plan.curriculum.model_dump(mode="json")}
-    about |= {k: getattr(plan, k) for k in keys} | plan.extras
-    versions = {"python": sys.version.split()[0]} | {name: metadata.version(name) for name in LIBRARIES}
-    return about | {"versions": versions, "command": " ".join([os.path.basename(sys.argv[0]), *sys.argv[1:]])}
-
-
-def _same(path: Path, plan: Plan, resume: bool) -> None:
-    if not resume:
-        raise ValueError(f"{path}: a run is there already; go on with --resume, or choose another --out")
-    there = read_json(path / "run.json")
-    for key, mine in (("hash", plan.hash), ("seed", plan.seed), ("suite", checkpoint.VERSION)):
-        if there.get(key) != mine:
-            raise ValueError(
-                f"{path}: another run is there ({key} {str(there.get(key))[:20]!r}, not {str(mine)[:20]!r})"
-            )
-
-
-def _no_links(path: Path) -> None:
-    """A run writes only where it was told to."""
-    names = [
-        "",
-        "run.json",
-        "evaluations.jsonl",
-        "metrics.json",
-        "costs.json",
-        "checkpoints",
-        "policies",
-        "tensorboard",
-        MEMORY,
-        DATA,
-        UPDATES,
-    ]
-    for name in names:
-        if (path / name).is_symlink():
-            raise ValueError(f"{path / name}: is a link; a run folder holds none")
-
-
-@contextlib.contextmanager
-def _stopping(path: Path) -> Iterator[None]:
-    """Turn whatever ends a run before its end into one line."""
-    try:
-        yield
-    except KeyboardInterrupt as error:
-        raise Stopped(f"{path}: interrupted; go on with --resume --out {path}") from error
-    except OSError as error:
-        what = error.strerror or str(error)
-        raise Stopped(f"{path}: {what}; make room or mend it, then go on with --resume --out {path}") from error
-    except Exception as error:
-        what = " ".join(f"{type(error).__name__}: {error}".split())[:300]
-        raise Stopped(f"{path}: {what}; what was done is kept") from error
 
 
 def _sorted(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:

@@ -1,0 +1,86 @@
+"""A run's folder as a run opens it: locked, said to be of this plan, and left in one line whatever happens."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Iterator
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from . import checkpoint, folder
+from .mind import DATA, MEMORY, UPDATES
+from .plan import Plan
+from .record import read_json
+
+FORMAT = 1  # of a run folder
+LIBRARIES = ("mujoco", "gymnasium", "stable-baselines3", "torch", "numpy")
+SAID = (
+    "algorithm", "settings", "methods", "regime", "label", "input", "instructor", "tier", "seed", "device", "hash",
+)  # fmt: skip
+NAMES = (
+    "", "run.json", "evaluations.jsonl", "metrics.json", "costs.json", "checkpoints", "policies", "tensorboard",
+    MEMORY, DATA, UPDATES,
+)  # fmt: skip
+
+
+class Stopped(RuntimeError):
+    """A run ended before its end; what was done is kept. The message is one line and says how to go on."""
+
+
+@contextlib.contextmanager
+def opened(path: Path, plan: Plan, resume: bool) -> Iterator[bool]:
+    """Lock the folder and write run.json, or see that it is the same run. Yields whether the run is finished."""
+    _no_links(path)
+    path.mkdir(parents=True, exist_ok=True)
+    with folder.locked(path):
+        if (path / "run.json").exists():
+            _same(path, plan, resume)
+        elif any(p.name != "lock" for p in path.iterdir()):
+            raise ValueError(f"{path}: holds files but no run.json; choose another --out")
+        else:
+            folder.write_json(path / "run.json", describe(plan))
+        yield (path / "metrics.json").exists()
+
+
+def describe(plan: Plan) -> dict[str, Any]:
+    """The content of run.json."""
+    about = {"format": FORMAT, "suite": checkpoint.VERSION, "curriculum": plan.curriculum.model_dump(mode="json")}
+    about |= {k: getattr(plan, k) for k in SAID} | plan.extras
+    versions = {"python": sys.version.split()[0]} | {name: metadata.version(name) for name in LIBRARIES}
+    return about | {"versions": versions, "command": " ".join([os.path.basename(sys.argv[0]), *sys.argv[1:]])}
+
+
+def _same(path: Path, plan: Plan, resume: bool) -> None:
+    if not resume:
+        raise ValueError(f"{path}: a run is there already; go on with --resume, or choose another --out")
+    there = read_json(path / "run.json")
+    for key, mine in (("hash", plan.hash), ("seed", plan.seed), ("suite", checkpoint.VERSION)):
+        if there.get(key) != mine:
+            raise ValueError(
+                f"{path}: another run is there ({key} {str(there.get(key))[:20]!r}, not {str(mine)[:20]!r})"
+            )
+
+
+def _no_links(path: Path) -> None:
+    """A run writes only where it was told to."""
+    for name in NAMES:
+        if (path / name).is_symlink():
+            raise ValueError(f"{path / name}: is a link; a run folder holds none")
+
+
+@contextlib.contextmanager
+def stopping(path: Path) -> Iterator[None]:
+    """Turn whatever ends a run before its end into one line."""
+    try:
+        yield
+    except KeyboardInterrupt as error:
+        raise Stopped(f"{path}: interrupted; go on with --resume --out {path}") from error
+    except OSError as error:
+        what = error.strerror or str(error)
+        raise Stopped(f"{path}: {what}; make room or mend it, then go on with --resume --out {path}") from error
+    except Exception as error:
+        what = " ".join(f"{type(error).__name__}: {error}".split())[:300]
+        raise Stopped(f"{path}: {what}; what was done is kept") from error
