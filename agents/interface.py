@@ -20,7 +20,7 @@ from ..envs.views.sb3 import Sb3View
 from . import actions, observations
 from .algorithms import BRANCHES, CONTINUOUS, DISCRETE
 
-INPUTS = ("blind", "instructed", "task-id")
+INPUTS = ("blind", "instructed", "task-id", "goal-id")
 
 
 class WidthError(ValueError):
@@ -34,7 +34,8 @@ class Interface:
     observation, action: widths that every task is padded to; words: width of the instruction's vector.
     scale: observations are divided by their bounds and multiplied by this: fixed, so that old tasks look as they did;
         wide enough that centimetres matter to a network (at 1 a lift took three times as many steps).
-    input: "instructed" (the sentence's vector), "blind" (zeros), "task-id" (a one-hot task number, no sentence).
+    input: "instructed" (the sentence's vector), "blind" (zeros), "task-id" (a one-hot task number, no sentence),
+        "goal-id" (a one-hot number of the goal among its task's, no sentence: what words could say at best).
     tasks: the ids of the curriculum, in order: what a task number means.
     reward: weights of the instructed view (progress, success, failure); all zero leaves the task's own reward.
     actions: one of actions.KINDS: "continuous" (a Box of action entries), "discrete" (one choice of action values),
@@ -224,6 +225,8 @@ class Body(Wrapper):
         self._interface, self._number = interface, number
         self._scale, self._kind, self._acts = {}, {}, {}
         self.picture, self.starts = interface.picture, np.ones(world.num_envs, bool)
+        if interface.input == "goal-id":
+            _fits(world.id, "goals to number in words", len(world.goals), interface.words)
         groups, several = list(world.groups), len(world.groups) > 1
         self.groups = {"agents": world.agents}
         for agent in world.agents:
@@ -290,6 +293,8 @@ class Body(Wrapper):
             row[:, start:] = told[:, len(scale) :]
         elif self._interface.input == "task-id":
             row[:, start + self._number] = 1
+        elif self._interface.input == "goal-id":
+            row[np.arange(len(row)), start + self.aim] = 1
         return row
 
 

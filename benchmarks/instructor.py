@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import datetime
 import json
-import math
 import time
 import unittest.mock
 import warnings
@@ -29,6 +28,7 @@ import torch
 from ludus.agents.instructors import corpus, loading
 from ludus.agents.instructors.language_model import LanguageModel
 from ludus.agents.instructors.scenes import HELD_OUT, LONG, TRAIN, Theatre, digest, family, goal_sides, layout_side
+from ludus.curricula.statistics import wilson
 from ludus.envs.instructions import Instruction
 
 RESULTS = Path(__file__).parent / "results" / "instructor.jsonl"
@@ -96,13 +96,6 @@ def misled(phrase: Callable[[Instruction, int], str], goals: Sequence[Instructio
     """What words every goal as the one that follows it among the task's."""
     follows = dict(zip(goals, [*goals[1:], goals[0]], strict=True))
     return lambda goal, copy: phrase(follows[goal], copy)
-
-
-def wilson(hits: int, n: int) -> tuple[float, float]:
-    """The 95 % interval of a share (Wilson 1927)."""
-    z, p = 1.96, hits / max(n, 1)
-    middle, half = p + z * z / (2 * n), z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
-    return (middle - half) / (1 + z * z / n), (middle + half) / (1 + z * z / n)
 
 
 def scenes(task: str, wanted: int) -> tuple[Theatre, list[int], list[bool]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -20,6 +21,15 @@ class Interval(NamedTuple):
     high: float | None
     seeds: int
     note: str = ""
+
+
+def wilson(hits: int, n: int) -> tuple[float, float]:
+    """The 95 % interval of a share, hits of n (Wilson 1927); (0, 1) where n is 0."""
+    if not n:
+        return 0.0, 1.0
+    z, share = 1.96, hits / n
+    middle, half = share + z * z / (2 * n), z * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
+    return (middle - half) / (1 + z * z / n), (middle + half) / (1 + z * z / n)
 
 
 def mean(values: np.ndarray) -> np.ndarray:

@@ -27,9 +27,17 @@ def test_every_task_has_the_same_widths_and_its_own_tail(task, input):
         expected = {
             "blind": np.zeros(8),
             "task-id": np.eye(8)[TASKS.index(task)],
+            "goal-id": np.eye(8)[0],
             "instructed": HashedWords(8)([world.goal.text])[0],
         }
         np.testing.assert_array_equal(tail, np.tile(expected[input], (3, 1)).astype(np.float32))
+
+
+def test_a_goal_number_tells_goals_apart_that_no_observation_does():
+    world = Interface(40, 4, 8, "goal-id").world("ludus/LiftColour-v0", 6)
+    obs, _ = world.reset(np.arange(6), range(6))
+    assert len(set(world.aim)) > 1
+    np.testing.assert_array_equal(obs["arm"][:, 40:], np.eye(8, dtype=np.float32)[world.aim])
 
 
 def test_padding_changes_no_number_of_the_world():
@@ -57,6 +65,7 @@ def test_padding_changes_no_number_of_the_world():
         ({"action": 3}, "has 4 actions; the curriculum's width is 3: set it to 4 or more"),
         ({"input": "blnd"}, "did you mean blind"),
         ({"input": "task-id", "words": 2}, "need words: 3 or more"),
+        ({"input": "goal-id", "words": 0}, "1 goals to number in words; the curriculum's width is 0: set it to 1"),
     ],
 )
 def test_what_does_not_fit_is_said_in_one_line(more, words):

@@ -1,0 +1,191 @@
+"""`ludus ablate`: what a run's policy does when it is told something else. Do the words matter?"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import json
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+from typer import Argument, Option
+
+from ..envs import registry
+from ..envs.core import World
+from ..envs.instructions import Encode, HashedWords, Instruct, Instruction, parse, reads_scene
+from . import actors, body, evaluation, folder
+from .curriculum import Stage
+from .record import Run, read_run
+from .statistics import wilson
+
+FILE = "ablations.json"
+KINDS = {
+    "true": "what the run's instructor says",
+    "none": "nothing: zeros in the place of the vector",
+    "shuffled": "what was said to any copy, drawn",
+    "wrong": "another goal of the task, drawn; where the instruction is no goal, its skill with other words",
+    "wrong-task": "the goal of another task",
+    "paraphrased": "the same in another wording of its skill",
+    "held-out": "the same in a wording that is kept from all training",
+}
+AS_LEARNT = {"instructed": "true", "blind": "untold", "task-id": "task number", "goal-id": "one-hot"}  # by input
+ELSEWHERE = ("ludus/Reach-v0", "ludus/Basic-v0")  # tasks whose goal a lone task is told instead of its own
+
+
+class Retold:
+    """Stands between an instructor and a policy: what the one says reaches the other changed, in one of KINDS.
+
+    world: one copy of the task, for its skills and goals. other: another task's goal, as a sentence.
+    """
+
+    def __init__(self, kind: str, instruct: Instruct, encode: Encode, world: World, other: str = "", seed: int = 0):
+        self.reads_scene = reads_scene(instruct)
+        self._kind, self._instruct, self._encode, self._other = kind, instruct, encode, other
+        self._skills, self._goals = world.skills, world.goals
+        self._draw, self._said = np.random.default_rng(seed), []
+
+    def instruct(self, briefings: Sequence[Any], states: Sequence[Any]) -> tuple[list[str], list[Any]]:
+        texts, states = self._instruct(briefings, states)
+        self._said += texts
+        return [self._changed(text) for text in texts], states
+
+    def encode(self, texts: Sequence[str]) -> np.ndarray:
+        """(len(texts), width) float32: what the policy is shown of sentences."""
+        if self._kind == "wrong-task":
+            texts = [self._other] * len(texts)
+        return np.asarray(self._encode(texts)) * np.float32(self._kind != "none")
+
+    def _changed(self, text: str) -> str:
+        if self._kind == "shuffled":
+            return self._said[self._draw.integers(len(self._said))]
+        try:
+            among = _others(self._kind, parse(text, self._skills), self._goals)
+        except ValueError:
+            among = []  # the world will not understand it either
+        return among[self._draw.integers(len(among))] if among else text
+
+
+def _others(kind: str, meant: Instruction, goals: Sequence[Instruction]) -> list[str]:
+    """What may be said in the place of an instruction; none where it stays as it is."""
+    if kind in ("paraphrased", "held-out"):
+        wordings = meant.skill.held_out if kind == "held-out" else meant.skill.wordings[1:]
+        return [meant.phrase(w) for w in wordings]
+    if kind != "wrong":
+        return []
+    among = list(goals) if any(_same(g, meant) for g in goals) else list(meant.skill.instructions())
+    return [i.text for i in among if not _same(i, meant)]
+
+
+def _same(a: Instruction, b: Instruction) -> bool:
+    return (a.skill.name, a.arguments) == (b.skill.name, b.arguments)
+
+
+def kinds(world: World) -> list[str]:
+    """Those of KINDS that change something in a task: a lone goal has no other, a skill may have one wording."""
+    drawn = {"shuffled", "wrong"} if len(world.goals) < 2 else set()
+    worded = {k for k in ("paraphrased", "held-out") if not any(_others(k, goal, world.goals) for goal in world.goals)}
+    return [kind for kind in KINDS if kind not in drawn | worded]
+
+
+def ablate(
+    run: Run,
+    episodes: int = 200,
+    tasks: Sequence[str] = (),
+    tell: Callable[[str], None] = lambda _: None,
+) -> list[dict[str, Any]]:
+    """Rows {task, instruction, success, low, high, n} of tasks (none: all), by the policy as its own stage left it.
+
+    The episodes are those of the run's evaluations, with deterministic actions; low and high a 95 % Wilson interval.
+    A run that was not told sentences has one row a task, which says what it was told (AS_LEARNT). Raises RunError.
+    """
+    made, learnt = actors.curriculum_of(run), actors.stages(run)
+    names = [stage.task for stage in made.stages]
+    for task in tasks:
+        if registry.full(task) not in names:
+            raise registry.nearest(task, [*dict.fromkeys(names)], f"task in {made.name}")
+    rows = []
+    for i, stage in enumerate(made.tasks):
+        if tasks and stage.task not in map(registry.full, tasks):
+            continue
+        after = [j for j in learnt if run.settings["regime"] == "joint" or names[j] == stage.task]
+        if after:
+            other = made.tasks[(i + 1) % len(made.tasks)].task
+            for row in _of_task(run, stage, after[-1], other, episodes):
+                tell(f"{row['task']}, {row['instruction']}: {row['success']:.2f}")
+                rows.append(row)
+    return rows
+
+
+def _of_task(run: Run, stage: Stage, after: int, other: str, episodes: int) -> Iterator[dict[str, Any]]:
+    made, input = actors.curriculum_of(run), run.settings["input"]
+    single, act = actors.load(run, after, stage.task)
+    interface = body.of(made, input, "central" in [m["name"] for m in run.settings.get("methods", ())])
+    if other == stage.task:
+        other = next(t for t in ELSEWHERE if t != stage.task)
+    with contextlib.closing(registry.make(other)) as elsewhere:
+        foreign = elsewhere.goal.text
+    for kind in kinds(single) if input == "instructed" else ["true"]:
+        told = Retold(kind, instructor(run).instruct, HashedWords(made.words), single, foreign)
+        how = {"settings": stage.settings, "partners": stage.partners, "timeout": stage.timeout}
+        world = interface.world(stage.task, episodes, told.encode, told.instruct, **how)
+        success = evaluation.evaluate(world, _afresh(act))["success"]
+        world.close()
+        low, high = wilson(round(success * episodes), episodes)
+        name = kind if input == "instructed" else AS_LEARNT[input]
+        row = {"task": stage.task, "instruction": name, "success": success}
+        yield row | {"low": round(low, 4), "high": round(high, 4), "n": episodes}
+    single.close()
+
+
+def _afresh(act: actors.Act) -> actors.Act:
+    """The policy, told at its first step that episodes begin: what it remembers of others goes."""
+    steps = itertools.count()
+
+    def acting(obs: np.ndarray, masks: np.ndarray | None = None) -> np.ndarray:
+        first = next(steps) == 0
+        return act(obs, masks, np.full(len(obs), first)) if getattr(act, "remembers", False) else act(obs, masks)
+
+    return acting
+
+
+def instructor(run: Run) -> Any:
+    """Who instructs in a run; a language model as the run has made it, where it has learnt."""
+    from ..agents.instructors import INSTRUCTORS, LanguageModel
+
+    name, learnt = run.settings["instructor"], run.folder / "instructor"
+    if name == "language-model" and learnt.is_dir() and not learnt.is_symlink():
+        return LanguageModel(learnt)
+    return INSTRUCTORS[name]()
+
+
+def sensitivity(rows: Sequence[dict[str, Any]], to: str = "wrong") -> dict[str, float]:
+    """instruction_sensitivity: task -> success with true instructions minus that with those of another kind."""
+    score = {(row["task"], row["instruction"]): row["success"] for row in rows}
+    return {task: s - score[task, to] for (task, kind), s in score.items() if kind == "true" and (task, to) in score}
+
+
+def write(run: Run, rows: Sequence[dict[str, Any]]) -> Path:
+    """Keep the rows in the run's folder, where the report finds them."""
+    folder.write_json(run.folder / FILE, list(rows))
+    return run.folder / FILE
+
+
+def command(
+    run: Annotated[Path, Argument(metavar="RUN", help="the folder of a run")],
+    task: Annotated[list[str] | None, Option(help="only this one; may be repeated")] = None,
+    episodes: Annotated[int, Option(help="of each task and kind of instruction", min=1, max=100_000)] = 200,
+    as_json: Annotated[bool, Option("--json", help="print JSON, for machines")] = False,
+) -> None:
+    """Try a run's policy with changed instructions: none, shuffled, wrong, of another task, in other words."""
+    one = read_run(run)
+    rows = ablate(one, episodes, task or (), (lambda _: None) if as_json else typer.echo)
+    made = write(one, rows)
+    if as_json:
+        print(json.dumps(rows, indent=1))
+        return
+    for name, gap in sensitivity(rows).items():
+        typer.echo(f"{name}: instruction_sensitivity {gap:+.2f} (true minus wrong)")
+    typer.echo(f"rows: {made}")
