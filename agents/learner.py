@@ -117,6 +117,13 @@ class Learner:
         for method in self.methods:
             method.on_task_start(self, task)
 
+    def move(self, task: str, env: VecEnv) -> None:
+        """The stage goes on in another world, and nobody says so: nothing is reset, no method hears of it."""
+        self.model.set_env(env)
+        env.seed(_stage_seed(self.seed, self._stages))
+        self._stages += 1
+        self._target = self.num_timesteps
+
     def learn(self, steps: int) -> None:
         """Go on for steps rows in all since the last call; whole rollouts are stepped, and the excess is remembered."""
         self._target += steps

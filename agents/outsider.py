@@ -127,6 +127,13 @@ class Outsider:
         self._target = self.num_timesteps
         self._tell("start", task, steps)
 
+    def move(self, task: str, env: VecEnv) -> None:
+        """The stage goes on in another world, and the agent is not told."""
+        env.seed(_stage_seed(self.seed, self._stages))
+        self._env, self._obs = env, None
+        self._stages += 1
+        self._target = self.num_timesteps
+
     def learn(self, steps: int) -> None:
         """Go on for steps rows in all since the last call; the excess of whole steps of the env is remembered."""
         self._target += steps

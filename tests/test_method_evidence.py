@@ -14,6 +14,7 @@ from ludus.agents.state import State
 # methods that hold both tasks under PPO -> their settings (of the first in a list)
 ON_PPO = {
     "replay": {"weight": 0.05},
+    "bounded-replay": {"weight": 0.05},
     "agem": {},
     "clear": {"policy": 0.1, "value": 0.1},
     "distill": {"steps": 200},
@@ -28,6 +29,7 @@ ON_PPO = {
 # what makes a method nothing at all
 OFF = {
     "replay": {"weight": 0.0},
+    "bounded-replay": {"weight": 0.0},
     "agem": {"weight": 0.0},
     "clear": {"weight": 0.0},
     "clonex": {"weight": 0.0, "explore": False},

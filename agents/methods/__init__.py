@@ -3,6 +3,7 @@
 from ..method import Method
 from ..policies.inference import RecurrentInference
 from .agem import AGem
+from .bounded_replay import BoundedReplay
 from .clear import Clear
 from .clonex import ClonEx
 from .distill import Distill
@@ -23,6 +24,7 @@ from .si import Si
 
 METHODS: dict[str, type[Method]] = {
     "replay": Replay,
+    "bounded-replay": BoundedReplay,
     "clonex": ClonEx,
     "clear": Clear,
     "agem": AGem,

@@ -74,6 +74,14 @@ class Team:
         self._asked = self._now()
         self._target = self._asked * env.num_envs
 
+    def move(self, task: str, env: VecEnv) -> None:
+        """The stage goes on in another world; see Learner.move."""
+        self._sit(task, env)
+        for learner, seat in zip(self.learners, self.table.seats, strict=True):
+            learner.move(task, seat)
+        self._asked = self._now()
+        self._target = self._asked * env.num_envs
+
     def learn(self, steps: int) -> None:
         """Go on for steps rows of the whole team since the last call; may be called in pieces."""
         self._target += steps
