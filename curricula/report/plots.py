@@ -19,6 +19,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from .. import statistics
+from .beside import Level, Matrix
 from .summary import Group
 from .words import short_names
 
@@ -140,6 +141,16 @@ def _after(group: Group) -> list[str]:
 
 def _heat(group: Group, values: np.ndarray, rows: list[str], colours: Any, span: tuple[int, int], sign="") -> Figure:
     names = [_clip(short_names(group.tasks)[task], 12) for task in group.tasks]
+    figure, axes = _grid(values, rows, names, colours, span, sign)
+    for stage, column in enumerate(group.scores[0].trained):
+        _outline(axes, stage + len(values) - len(group.scores[0].trained), column)
+    return figure
+
+
+def _grid(
+    values: np.ndarray, rows: Sequence[str], names: Sequence[str], colours: Any, span: tuple[int, int], sign=""
+) -> tuple[Figure, Axes]:
+    """A heat map with its numbers; names: of the columns, above it."""
     figure = Figure(figsize=(1.6 + 0.78 * len(names), 0.75 + 0.46 * len(values)), layout="constrained")
     axes = figure.subplots()
     axes.imshow(values, cmap=colours, vmin=span[0], vmax=span[1], aspect="auto")
@@ -151,10 +162,11 @@ def _heat(group: Group, values: np.ndarray, rows: list[str], colours: Any, span:
     axes.spines[:].set_visible(False)
     for (row, column), value in np.ndenumerate(values):
         _number(axes, row, column, value, sign)
-    for stage, column in enumerate(group.scores[0].trained):
-        row = stage + len(values) - len(group.scores[0].trained)
-        axes.add_patch(Rectangle((column - 0.47, row - 0.45), 0.94, 0.9, fill=False, ec=OWN, lw=2))
-    return figure
+    return figure, axes
+
+
+def _outline(axes: Axes, row: int, column: int) -> None:
+    axes.add_patch(Rectangle((column - 0.47, row - 0.45), 0.94, 0.9, fill=False, ec=OWN, lw=2))
 
 
 def _number(axes: Axes, row: int, column: int, value: float, sign: str) -> None:
@@ -173,15 +185,60 @@ def contrast(groups: Sequence[Group], names: Sequence[str]) -> Figure:
     axes = figure.subplots()
     for row, group in enumerate(groups):
         found = group.interval("average_performance")
-        if found.low is not None and found.high is not None:
-            axes.plot([found.low, found.high], [row, row], color=colour_of(0), lw=5, alpha=0.25, solid_capstyle="butt")
-        axes.plot(
-            group.numbers("average_performance"), [row] * len(group.runs), "o", color=colour_of(0), ms=4, alpha=0.4
-        )
-        axes.plot(found.estimate, row, "o", color=colour_of(0), ms=8, mec="white", mew=1, clip_on=False)
+        seeds = group.numbers("average_performance")
+        axes.plot(seeds, [row] * len(group.runs), "o", color=colour_of(0), ms=4, alpha=0.4)
+        _level(axes, row, found.estimate, found.low, found.high)
+    _ladder(axes, names, "success at the end")
+    return figure
+
+
+@styled
+def levels(found: Sequence[Level]) -> Figure:
+    """Success under each condition with its interval, a row each."""
+    figure = Figure(figsize=(5.4, 0.8 + 0.38 * len(found)), layout="constrained")
+    axes = figure.subplots()
+    for row, level in enumerate(found):
+        _level(axes, row, level.success, level.low, level.high)
+    _ladder(axes, [level.what for level in found], "success")
+    return figure
+
+
+def _level(axes: Axes, row: int, value: float, low: float | None, high: float | None) -> None:
+    if low is not None and high is not None:
+        axes.plot([low, high], [row, row], color=colour_of(0), lw=5, alpha=0.25, solid_capstyle="butt")
+    axes.plot(value, row, "o", color=colour_of(0), ms=8, mec="white", mew=1, clip_on=False)
+
+
+def _ladder(axes: Axes, names: Sequence[str], title: str) -> None:
     axes.set_yticks(range(len(names)), [_clip(name, 30) for name in names], color=INK)
-    axes.set(xlim=(0, 1.02), ylim=(len(groups) - 0.5, -0.5), xlabel="success at the end")
+    axes.set(xlim=(0, 1.02), ylim=(len(names) - 0.5, -0.5), xlabel=title)
     axes.grid(axis="x", color=GRID, lw=0.6)
+
+
+@styled
+def partners(found: Matrix) -> Figure:
+    """Success of every player (a row) with every partner (a column); who plays with himself is outlined."""
+    names = [_clip(name, 18) for name in found.players]
+    figure, axes = _grid(found.success, names, names, HEAT, (0, 1))
+    axes.set(ylabel="player", xlabel="partner")
+    axes.xaxis.set_label_position("top")
+    for i in range(len(names)):
+        _outline(axes, i, i)
+    return figure
+
+
+@styled
+def square(found: Sequence[Level], ages: Sequence[str]) -> Figure:
+    """Success of old and new model (rows) with old and new policy (columns); found: row by row."""
+    values = np.array([level.success for level in found]).reshape(len(ages), len(ages))
+    names = [[f"{age} {what}" for age in ages] for what in ("model", "policy")]
+    figure, axes = _grid(values, *names, HEAT, (0, 1))
+    figure.set_size_inches(3.6, 1.9)
+    for place, level in enumerate(found):
+        if level.low is not None and level.high is not None:
+            shade = "white" if level.success > 0.55 else FAINT
+            said = f"{level.low:.2f} to {level.high:.2f}"
+            axes.text(place % 2, place // 2 + 0.28, said, ha="center", va="center", color=shade, fontsize=7)
     return figure
 
 
