@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ..record import Run
     from .summary import Given
 
 
-def write(runs: Sequence[Run], out: Path, references: Given = None, videos: Sequence[Path] = ()) -> Path:
+def write(
+    runs: Sequence[Run],
+    out: Path,
+    references: Given = None,
+    videos: Sequence[Path] = (),
+    families: Sequence[Mapping[str, Any]] = (),
+) -> Path:
     """One self-contained HTML file about runs, at out; returns out.
 
     references: for runs that have no joint or from-scratch runs beside them, for all or by algorithm.
-    videos: mp4 files; small ones are embedded, others linked. Raises RunError for runs that do not go together.
+    videos: mp4 files; small ones are embedded, others linked. families: population.json of evolutions, read.
+    Raises RunError for runs that do not go together.
     """
     from .page import write  # draws: not needed by who only wants a table
 
-    return write(runs, out, references, videos)
+    return write(runs, out, references, videos, families)

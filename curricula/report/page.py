@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 from .. import folder, metrics
 from ..record import Run, RunError, regular
 from ..statistics import Interval
-from . import choices, plots, scatter
+from . import choices, family, plots, scatter
 from .summary import Given, Group, Study, plain, studies
 from .words import COLUMNS, cell, headline, number, quantity, reading, span_of
 
@@ -50,13 +50,20 @@ UNSAID = ("about", "stages")  # of a curriculum: for another place, or line by l
 SETTINGS = ("algorithm", "methods", "regime", "input", "instructor", "tier", "device", "settings", "suite", "hash")
 
 
-def write(runs: Sequence[Run], out: Path, references: Given = None, videos: Sequence[Path] = ()) -> Path:
+def write(
+    runs: Sequence[Run],
+    out: Path,
+    references: Given = None,
+    videos: Sequence[Path] = (),
+    families: Sequence[Mapping[str, Any]] = (),
+) -> Path:
     """See report.write."""
     out = Path(out)
     out.parent.mkdir(parents=True, exist_ok=True)
     sections = [_section(study) for study in studies(runs, references)]
     films = [film(Path(video), out.parent) for video in videos]
     parts = {"css": resource("style.css"), "script": resource("page.js"), "allowed": allowed(resource("page.js"))}
+    parts |= {"families": list(family.trees(families))}
     text = template("template.html").render(sections=sections, videos=films, columns=COLUMNS, **parts)
     folder.write(out, text.encode("utf-8", "replace"))
     return out
