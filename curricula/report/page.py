@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 from .. import folder, metrics
 from ..record import Run, RunError, regular
 from ..statistics import Interval
-from . import choices, family, plots, scatter
+from . import beside, choices, extra, family, plots, scatter
 from .summary import Given, Group, Study, plain, studies
 from .words import COLUMNS, cell, headline, number, quantity, reading, span_of
 
@@ -99,6 +99,8 @@ def _section(study: Study) -> dict[str, Any]:
         "changes": [_plate(group, plots.changes(group)) for group in compared],
         "comparisons": list(_comparisons(study, compared)),
         "ablations": list(_ablations(study)),
+        "besides": [_pictured(section) for section in extra.sections(study)],
+        "memories": [(place, kept) for place in beside.places(study) if (kept := beside.memories(place))],
         "said": [(group, rows) for group in study.groups if (rows := choices.said(group.runs))],
         "costs": costs(study),
         "measures": list(_measures(study)),
@@ -110,6 +112,11 @@ def _section(study: Study) -> dict[str, Any]:
 
 def _plate(group: Group, figure: Figure) -> dict[str, Any]:
     return {"group": group, "method": group.place, "image": image(figure)}
+
+
+def _pictured(section: extra.Section) -> dict[str, Any]:
+    plates = [plate._asdict() | {"image": image(plate.figure)} for plate in section.plates]
+    return {"title": section.title, "read": section.read, "plates": plates}
 
 
 def facts(study: Study) -> str:
