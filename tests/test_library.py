@@ -1,6 +1,8 @@
 """Every curriculum of the library is lived through, at the smallest size that touches all of it; drift is not told."""
 
 import math
+import re
+from pathlib import Path
 
 import pytest
 from test_runner import content, go, tiny
@@ -157,3 +159,13 @@ def test_drift_that_makes_no_sense_is_refused(stages, said, tmp_path):
     path.write_text(json.dumps({"observation": 20, "action": 4, "stages": stages}))
     with pytest.raises(Invalid, match=said):
         curriculum.load(path)
+
+
+def test_the_catalogue_on_the_page_is_the_library():
+    page = (Path(__file__).parent.parent / "docs" / "curricula.md").read_text()
+    rows = dict(re.findall(r"^\| `([\w-]+)` \|.*?\| (\d+ \| [\d,]+ \| [\d,]+ \| [\d,]+) \|$", page, re.MULTILINE))
+    assert sorted(rows) == curriculum.names()
+    for name, said in rows.items():
+        made = curriculum.load(name, fit=False)
+        steps = [f"{sum(s.steps for s in made.at(tier).stages) / 1000:,.0f}" for tier in ("full", "small", "smoke")]
+        assert said == " | ".join([str(len(made.stages)), *steps]), name
