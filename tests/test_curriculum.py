@@ -6,6 +6,7 @@ import pytest
 
 from ludus.curricula import curriculum
 from ludus.curricula.curriculum import Invalid
+from ludus.curricula.plan import plan
 from ludus.envs import UnknownName
 
 GOOD = """\
@@ -122,6 +123,17 @@ def test_an_early_end_is_a_share_of_successes(read):
     for old, new, said in (("0.9", "1.5", "1.5"), ("success:", "sucess:", "did you mean 'success'")):
         with pytest.raises(Invalid, match=rf"line 8: stages.1.until.*{said}"):
             read(early.replace(old, new))
+
+
+def test_who_instructs_is_the_curriculums_to_say_and_anybodys_to_change(read):
+    """Said by the file or asked for, it is the same run; a file that does not say is hashed as ever."""
+    told = read(GOOD.replace("action: 4", "action: 4\ninstructor: script"))
+    plain = read(GOOD)
+    assert (plan(told).instructor, plan(told, instructor="fixed").instructor) == ("script", "fixed")
+    assert plan(plain).instructor == "fixed" and "instructor" not in plain.model_dump()
+    assert plan(told).hash == plan(plain, instructor="script").hash != plan(plain).hash
+    with pytest.raises(Invalid, match=r"line 4: instructor: .*'language-model'"):
+        read(GOOD.replace("action: 4", "action: 4\ninstructor: scripted"))
 
 
 def test_code_is_allowed_where_one_says_so(read):
