@@ -153,7 +153,7 @@ def _score(run: Run, stage: int, task: str) -> str:
 
 def command(
     what: Annotated[str, typer.Argument(metavar="ENV_OR_RUN", help="a task's id, or the folder of a run")],
-    out: Annotated[Path | None, typer.Option(help="the mp4, or for a run the folder of its films")] = None,
+    out: Annotated[Path | None, typer.Option(help="the mp4, or the folder of films")] = None,
     policy: Annotated[str, typer.Option(help="who acts in a task: best, shipped, scripted, random, a run's folder")] = (
         "best"
     ),
@@ -165,6 +165,6 @@ def command(
         for path in run_videos(what, out, seed):
             typer.echo(path)
         return
-    name = Path(policy).name
-    made = task_video(what, out or Path(f"{slug(registry.spec(what).id)}-{name}.mp4"), policy, seed, seconds)
-    typer.echo(made)
+    name = Path(f"{slug(registry.spec(what).id)}-{Path(policy).name}.mp4")
+    file = name if out is None else out if out.suffix == ".mp4" else out / name
+    typer.echo(task_video(what, file, policy, seed, seconds))
