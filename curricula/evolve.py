@@ -26,11 +26,12 @@ SEED = 100  # settings are found on other seeds than results are reported on
 class Population:
     """The individuals of a folder, whose study Optuna keeps in an SQLite file; nothing in it is unpickled.
 
-    made: the curriculum; how: algorithm, methods, tier; score: a measure of which more is better; size: of a
-    generation. Raises ImportError without Optuna; ValueError where another evolution lives in the folder.
+    made: the curriculum; how: algorithm, methods, tier; seeds: of the runs of every individual, whose mean counts;
+    score: a measure of which more is better; size: of a generation. Raises ImportError without Optuna; ValueError
+    where another evolution lives in the folder.
     """
 
-    def __init__(self, made: Curriculum, genes: Genes, path: Path, size: int, seed: int, score: str, **how: Any):
+    def __init__(self, made: Curriculum, genes: Genes, path: Path, size: int, seeds: range, score: str, **how: Any):
         try:
             import optuna
 
@@ -38,7 +39,7 @@ class Population:
         except ImportError as error:
             raise ImportError("evolution needs Optuna: pip install 'ludus[evolution]'") from error
         optuna.logging.set_verbosity(optuna.logging.WARNING)
-        self.made, self.genes, self.path, self.size, self.seed, self.score = made, genes, path, size, seed, score
+        self.made, self.genes, self.path, self.size, self.seeds, self.score = made, genes, path, size, seeds, score
         self.how, self._breeding = how, breeding
         self.study = optuna.create_study(
             storage=f"sqlite:///{(path / STUDY).resolve()}", study_name=made.name, direction="maximize",
@@ -49,9 +50,9 @@ class Population:
 
     def _same(self) -> None:
         """What shapes the population is what the folder began with."""
-        shape = plan(self.made, seed=self.seed, **self.how).hash
+        shape = plan(self.made, **self.how).hash
         table = {k: g.model_dump() for k, g in self.genes.items()}
-        mine = json.dumps([shape, table, self.size, self.seed, self.score], sort_keys=True)
+        mine = json.dumps([shape, table, self.size, list(self.seeds), self.score], sort_keys=True)
         found = self.study.user_attrs.get("shape", mine)
         if found != mine:
             raise ValueError(f"{self.path}: another evolution lives there (other settings); choose another --out")
@@ -73,7 +74,7 @@ class Population:
     def _born(self) -> int:
         """Draw the next individual; returns its number."""
         number = len(self.study.trials) - len(self.study.get_trials(states=[self._states.WAITING]))
-        seed = int(np.random.SeedSequence([self.seed, number]).generate_state(1)[0])
+        seed = int(np.random.SeedSequence([self.seeds.start, number]).generate_state(1)[0])
         sampler = self._breeding.Breeding(self.genes, self.size, seed)
         self.study.sampler = sampler
         trial = self.study.ask({k: self._breeding.distribution(g) for k, g in self.genes.items()})
@@ -81,14 +82,11 @@ class Population:
         return trial.number
 
     def _live(self, number: int, tell: Tell) -> dict[str, Any]:
-        """One individual's run, in a folder of its number; it dies where its settings cannot be run."""
-        where = self.path / f"{number:03d}"
-        genome = self.study.trials[number].params
+        """One individual's runs; it dies where its settings cannot be run."""
         score = None
         try:
-            made = bred(self.made, self.how["algorithm"], genome)
-            runner.run(made, out=where, resume=True, seed=self.seed, progress=tell, **self.how)
-            score = metrics.measure(self.score, read_run(where).scores).value
+            made = bred(self.made, self.how["algorithm"], self.study.trials[number].params)
+            score = float(np.mean([self._lived(made, number, seed, tell) for seed in self.seeds]))
         except (ValueError, runner.Stopped) as error:
             if isinstance(error.__cause__, KeyboardInterrupt | OSError):
                 raise
@@ -98,8 +96,13 @@ class Population:
         folder.write_json(self.path / FILE, {"score": self.score, "individuals": self.individuals()})
         return next(i for i in self.individuals() if i["id"] == number)
 
+    def _lived(self, made: Curriculum, number: int, seed: int, tell: Tell) -> float:
+        where = self.path / _name(number, seed)
+        runner.run(made, out=where, resume=True, seed=seed, progress=tell, **self.how)
+        return metrics.measure(self.score, read_run(where).scores).value
+
     def individuals(self) -> list[dict[str, Any]]:
-        """id, generation, parents (ids), settings, score (None: it died), run (its folder's name), in order."""
+        """id, generation, parents (ids), settings, score (None: it died), runs (their folders' names), in order."""
         ended = self.study.get_trials(states=[self._states.COMPLETE, self._states.FAIL])
         return [self._told(t) for t in ended if "parents" in t.user_attrs]
 
@@ -107,7 +110,7 @@ class Population:
         key, died = self._breeding.Breeding._get_generation_key(), self.study.user_attrs.get(f"why {trial.number} died")
         about = {"id": trial.number, "generation": trial.system_attrs.get(key, 0)}
         about |= {"parents": trial.user_attrs["parents"], "settings": trial.params, "score": trial.value}
-        return about | {"run": f"{trial.number:03d}"} | ({"died": died} if died else {})
+        return about | {"runs": [_name(trial.number, s) for s in self.seeds]} | ({"died": died} if died else {})
 
     def best(self) -> dict[str, Any]:
         """Of all individuals the one that scored most, of equals the first. Raises ValueError where all died."""
@@ -115,6 +118,10 @@ class Population:
         if not alive:
             raise ValueError(f"{self.path}: no individual lived: {self.individuals()[-1].get('died', 'no score')}")
         return max(alive, key=lambda i: (i["score"], -i["id"]))
+
+
+def _name(number: int, seed: int) -> str:
+    return f"{number:03d}-{seed}"
 
 
 def evolve(
@@ -127,17 +134,20 @@ def evolve(
     table: Genes | None = None,
     score: str = "average_performance",
     seed: int = SEED,
+    lives: int = 1,
     tier: str = "full",
     tell: Tell = lambda _: None,
     told: Told = lambda _: None,
 ) -> dict[str, Any]:
     """Evolve settings for a curriculum in folder out, or go on with it; returns the best individual.
 
-    table: what varies (None: genes.yaml's). told: hears of every individual that has lived. Every one is a run of the
-    same seed. Raises ValueError for what is wrong in what was asked for, before anything is written.
+    table: what varies (None: genes.yaml's). told: hears of every individual that has lived. Each is run with the same
+    seeds, `lives` of them from seed on, and scores their mean. Raises ValueError for what is wrong in what was asked
+    for, before anything is written.
     """
-    if population < 2 or generations < 1:
-        raise ValueError(f"2 individuals or more live 1 generation or more, not {population} and {generations}")
+    if population < 2 or generations < 1 or lives < 1:
+        sizes = f"{population} individuals, {generations} generations, {lives} lives"
+        raise ValueError(f"2 individuals or more live 1 generation or more, with 1 seed or more, not {sizes}")
     if metrics.METRICS.get(score) is None or metrics.METRICS[score].better != "higher":
         raise registry.nearest(score, [k for k, m in metrics.METRICS.items() if m.better == "higher"], "score")
     chosen = algorithm or made.usual
@@ -147,7 +157,7 @@ def evolve(
     plan(bred(made, chosen, first), seed=seed, **how)  # refuses what is no setting
     out.mkdir(parents=True, exist_ok=True)
     with folder.locked(out):
-        people = Population(made, table, out, population, seed, score, **how)
+        people = Population(made, table, out, population, range(seed, seed + lives), score, **how)
         people.grow(generations, tell, told)
         return people.best()
 
@@ -165,7 +175,8 @@ def command(
     generations: Annotated[int, typer.Option(help="how many; more go on with what is there")] = 5,
     vary: Annotated[Path | None, typer.Option(help="a table of what varies, as curricula/genes.yaml")] = None,
     score: Annotated[str, typer.Option(help="a measure of which more is better")] = "average_performance",
-    seed: Annotated[int, typer.Option(help="of every run, and of what is drawn", min=0)] = SEED,
+    seed: Annotated[int, typer.Option(help="the first of every individual, and of what is drawn", min=0)] = SEED,
+    lives: Annotated[int, typer.Option(help="seeds that every individual is run with; their mean counts")] = 1,
     tier: Annotated[str, typer.Option(help="smoke, small or full")] = "full",
     out: Annotated[Path | None, typer.Option(help="the folder  [default: runs/CURRICULUM-evolution]")] = None,
     allow_code: Annotated[bool, typer.Option("--allow-code", help="load code of tasks")] = False,
@@ -178,11 +189,23 @@ def command(
     path = out or Path("runs") / f"{made.name}-evolution"
     with shown() as tell:
         best = evolve(
-            made, path, chosen, method or (), population, generations, genes(chosen, vary), score, seed, tier, tell
+            made,
+            path,
+            chosen,
+            method or (),
+            population,
+            generations,
+            genes(chosen, vary),
+            score,
+            seed,
+            lives,
+            tier,
+            tell,
         )
     told = ", ".join(f"{k} {_short(v)}" for k, v in best["settings"].items())
-    print(f"best of {len(read(path)['individuals'])}: {best['run']}, {score} {best['score']:.3f}: {told}")
-    runs = [read_run(path / name) for name in dict.fromkeys(["000", best["run"]]) if (path / name).exists()]
+    print(f"best of {len(read(path)['individuals'])}: {best['id']:03d}, {score} {best['score']:.3f}: {told}")
+    first = [_name(0, s) for s in range(seed, seed + lives)]
+    runs = [read_run(path / name) for name in dict.fromkeys([*first, *best["runs"]]) if (path / name).exists()]
     print(f"report: {report.write(runs, path / 'report.html', families=[read(path)])}")
 
 

@@ -105,7 +105,7 @@ def test_individuals_are_ordinary_runs_and_their_parents_are_among_the_best_befo
     out, people = whole
     assert [(i["id"], i["generation"]) for i in people] == [(n, n // 3) for n in range(6)]
     for one in people:
-        run = read_run(out / one["run"])
+        run = read_run(out / one["runs"][0])
         assert run.settings["settings"]["learning_rate"] == one["settings"]["learning_rate"]
         assert run.seed == evolve.SEED and len(run.rows) == 2
         before = [i for i in people if i["generation"] < one["generation"]]
