@@ -62,10 +62,12 @@ def parameter(payload: bytes, draw: np.random.Generator) -> tuple[str, float]:
 def pack(words: Mapping[str, Any], arrays: Mapping[str, np.ndarray] | None = None) -> bytes:
     """A payload of our own channel: the length of a JSON object, the object, and arrays as safetensors.
 
-    To the player: {"control": true} takes its own restarts away; with a reset, {"reset": [areas], "seeds": [...]}
-    restarts these areas alone, an empty list none; {"send": true} asks for the state, and arrays restore one;
-    {"limit": n} sets the steps after which an episode is cut off.
+    To the player: {"control": true} takes its own restarts away; {"reset": [areas], "seeds": [...]} restarts these
+    areas alone, an empty list none: with a reset, or with the step that follows it; {"send": true} asks for the state,
+    and arrays restore one; {"limit": n} sets the steps after which an episode is cut off.
     From the player: "areas", "agents" ({id: [area, agent]}), "success" and "goal" per area; arrays where asked.
+    "ahead" has the areas that ended in this step, with "success" and "goal" of their next episodes: as in Unity, their
+    first decisions come in the same batch, so that a restart without a seed costs no exchange of its own.
     """
     text = json.dumps(words).encode()
     solid = {name: np.ascontiguousarray(array) for name, array in (arrays or {}).items()}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -25,6 +25,7 @@ class Control(SideChannel):
         self.success = np.zeros(0, bool)
         self.goal = np.zeros(0, np.int64)
         self.arrays: dict[str, np.ndarray] = {}
+        self.ahead: dict[int, tuple[bool, int]] = {}  # area -> success and goal of the next episode, already shown
 
     def say(self, words: Mapping[str, Any], arrays: Mapping[str, np.ndarray] | None = None) -> None:
         message = OutgoingMessage()
@@ -37,6 +38,14 @@ class Control(SideChannel):
             self.agents = {int(i): (area, agent) for i, (area, agent) in words["agents"].items()}
         self.success, self.goal = np.array(words["success"], bool), np.array(words["goal"], np.int64)
         self.arrays = arrays or self.arrays
+        ahead = words.get("ahead", {"areas": [], "success": [], "goal": []})
+        told = zip(ahead["areas"], ahead["success"], ahead["goal"], strict=True)
+        self.ahead = {int(area): (bool(won), int(goal)) for area, won, goal in told}
+
+    def begin(self, areas: Iterable[int]) -> None:
+        """These areas play the episode that was shown ahead."""
+        for area in areas:
+            self.success[area], self.goal[area] = self.ahead.pop(area)
 
 
 def statistics(channel: StatsSideChannel) -> dict[str, float]:

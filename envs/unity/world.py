@@ -88,6 +88,8 @@ class UnityWorld(World):
         self.restarts = 0
         self._told = 0  # the restarts that news has told of
         self._unsaid = False  # a player was replaced between two steps
+        self._begun: list[int] = []  # copies that restarted since the player last heard of us
+        self._known: Any = None  # parameters and limit as the player was last told
         self.statistics: dict[str, float] = {}  # what the player reported, newest averages
         self.won, self.steps, self._return = np.zeros(num_envs, bool), np.zeros(num_envs, int), np.zeros(num_envs)
         if ours:
@@ -110,7 +112,7 @@ class UnityWorld(World):
         side = [self.engine, self.scene, self.stats, *([self.control] if self.ours else [])]
         settings = self._launch_settings | {"seed": self.seed + 1000 * self.restarts}  # not the same life again
         self.client = start(self.player, self.arguments, side, num_areas=self.num_envs, **settings)
-        self.closed = False
+        self.closed, self._begun = False, []
         self._guard = weakref.finalize(self, self.client._close)  # for a world that nobody closes
         self.engine.set_configuration_parameters(time_scale=self.time_scale)
         try:
@@ -149,8 +151,21 @@ class UnityWorld(World):
         for name, value in self.parameters.items():
             self.scene.set_float_parameter(name, float(value))
         if self.ours:
-            self.control.say(dict(words) | {"limit": self.max_episode_steps}, arrays)
+            self.control.say(self._with_begun(words) | {"limit": self.max_episode_steps}, arrays)
+            self._known = self._settings()
         env.reset()
+
+    def _settings(self) -> Any:
+        return dict(self.parameters), self.max_episode_steps
+
+    def _with_begun(self, words: Mapping[str, Any]) -> dict[str, Any]:
+        """words, and the restarts that the player has not heard of; those that are restarted anew are in words."""
+        begun, self._begun = self._begun, []
+        if "reset" not in words:
+            return dict(words)
+        late = [copy for copy in begun if copy not in words["reset"]]
+        seeds = words.get("seeds") or [None] * len(words["reset"])
+        return dict(words) | {"reset": [*words["reset"], *late], "seeds": [*seeds, *[None] * len(late)]}
 
     def _wait(self) -> None:
         """Go on until somebody asks for a decision: behaviours are not known before."""
@@ -184,7 +199,10 @@ class UnityWorld(World):
         given = None if seeds is None else [None if s is None else int(s) % 2**63 for s in seeds]
         words = {"reset": ids.tolist(), "seeds": given}
         try:
-            if self.ours or len(ids) == self.num_envs:
+            if self._shown_ahead(ids, given):
+                self._begun += ids.tolist()
+                self.control.begin(ids.tolist())
+            elif self.ours or len(ids) == self.num_envs:
                 self._send(words)
                 if not self.ours:
                     self._wait()
@@ -195,6 +213,12 @@ class UnityWorld(World):
         self.steps[ids], self._return[ids], self.won[ids] = 0, 0, False
         self.table.begin(ids)
         return self._observe(), self._info()
+
+    def _shown_ahead(self, ids: np.ndarray, seeds: Sequence[int | None] | None) -> bool:
+        """Whether the player has shown already how the next episodes of ids begin."""
+        if not self.ours or any(s is not None for s in seeds or ()) or self._known != self._settings():
+            return False
+        return self.control.ahead.keys() >= set(ids.tolist())
 
     def step(self, actions: Arrays) -> Step:
         given = check_actions(self, actions)
@@ -222,6 +246,9 @@ class UnityWorld(World):
     def _exchange(self, acts: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> None:
         """Send actions; read until somebody asks again. A batch may hold ends alone."""
         self.table.act(self._env, acts)
+        if self._begun:
+            self.control.say({"reset": self._begun})
+            self._begun = []
         self._env.step()
         self.table.read(self._env)
         for _ in range(PATIENCE):

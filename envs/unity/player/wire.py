@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import grpc
@@ -89,7 +89,9 @@ class Player:
         words, arrays = self._read(heard.side_channel)
         if heard.command == RESET or not self.started:
             self._reset(words, arrays)
-            return self._report(self.game.gone, None)
+            return self._report()
+        if words.get("reset"):
+            self.game.reset(np.array(words["reset"]))
         before = self.game.gone.copy()
         resting = self.game.over
         result = self.game.step(self._actions(heard.agent_actions))
@@ -99,7 +101,7 @@ class Player:
             self.outbox.append(channels.statistic("Environment/Success", float(won)))
         if result.done.any() and not self.control:
             self._restart(np.flatnonzero(result.done))
-        return self._report(self.game.gone, terminal)
+        return self._report(terminal, np.flatnonzero(result.done & ~resting))
 
     def _read(self, data: bytes) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         words: dict[str, Any] = {}
@@ -152,12 +154,17 @@ class Player:
                 chosen[agent][area] = _action(game.behaviour_of[agent], given[brain].value[at])
         return chosen
 
-    def _report(self, gone: np.ndarray, terminal: dict[str, list] | None) -> Any:
+    def _report(self, terminal: dict[str, list] | None = None, ended: Sequence[int] | np.ndarray = ()) -> Any:
+        """Who ended and who asks; with our channel, how areas that ended begin anew, too."""
         message = Message()
         output = message.unity_output
-        asking = np.argwhere(~gone & ~self.game.over[:, None])
-        decisions = self._infos(asking, done=False)
-        for infos in (terminal or {}), decisions:
+        asking, next_words = np.argwhere(~self.game.gone & ~self.game.over[:, None]), {}
+        told = [terminal or {}, self._infos(asking, done=False)]
+        if self.control and len(ended):
+            first, infos, next_words = self._ahead(np.asarray(ended))
+            asking = np.concatenate([asking, first])
+            told.append(infos)
+        for infos in told:
             for brain, values in infos.items():
                 output.rl_output.agentInfos[brain].value.extend(values)
         brains = [b.brain for b in self.game.behaviour_of.values()]
@@ -167,16 +174,32 @@ class Player:
                 self.told.add(behaviour.brain)
                 _describe(output.rl_initialization_output.brain_parameters.add(), behaviour)
         if self.control:
-            self.outbox.append(channels.message(channels.CONTROL, self._account()))
+            self.outbox.append(channels.message(channels.CONTROL, self._account(next_words)))
         output.rl_output.side_channel = b"".join(self.outbox)
         self.outbox = []
         return message
 
-    def _account(self) -> bytes:
+    def _ahead(self, areas: np.ndarray) -> tuple[np.ndarray, dict[str, list], dict[str, Any]]:
+        """Who asks first in the next episodes of areas, what they report, and what our channel says of it.
+
+        The game is left as it is: whether they are played, and from which seed, is Python's to say.
+        """
+        game, kept = self.game, self.game.state()
+        game.reset(areas)
+        anew = np.isin(np.arange(game.num_envs), areas)
+        first = np.argwhere(~game.gone & anew[:, None])
+        infos = self._infos(first, done=False)
+        words = {"areas": areas.tolist(), "success": game.won[areas].tolist(), "goal": game.aim[areas].tolist()}
+        game.restore(kept)
+        return first, infos, words
+
+    def _account(self, ahead: dict[str, Any]) -> bytes:
         """What our channel says at every step, and the state where it is wanted."""
         game = self.game
         ids = {int(self.ids[area, k]): [area, a] for area in range(game.num_envs) for k, a in enumerate(game.agents)}
         words = {"areas": game.num_envs, "success": game.won.tolist(), "goal": game.aim.tolist()}
+        if ahead:
+            words["ahead"] = ahead
         if not self.announced:
             words["agents"], self.announced = ids, True
         return channels.pack(words, game.state() if self.want_state else None)
