@@ -1,9 +1,9 @@
 """A critic that sees what all agents see, while each actor sees its own: MAPPO's centralised critic.
 
 Yu et al. 2022, "The Surprising Effectiveness of PPO in Cooperative Multi-Agent Games"
-(https://arxiv.org/abs/2103.01955), section 3. A World has no state of its own to show, so the observations of all the
+(https://arxiv.org/abs/2103.01955). A World has no state of its own to show, so the observations of all the
 copy's agents, side by side, serve as the state; an agent's own comes first, so that the critic knows whose value is
-asked for (the paper's agent-specific global state, section 5.2). When the policy is tried the critic has no part.
+asked for (as the paper's agent-specific global state). When the policy is tried the critic has no part.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 FedAvg of McMahan et al. 2017 (https://arxiv.org/abs/1602.05629), algorithm 1: all start from the same weights, learn on
 what each alone has met, and every so often take the average of all weights, each counted by the rows it learnt from.
 With one step of plain gradient descent between two averages this is a step along the joint gradient; with more steps,
-or with Adam, whose moments stay with each learner, it is not (the paper's section 2).
+or with Adam, whose moments stay with each learner, it is not.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Federated(Team):
 
     def start(self, task, env, resets=None, steps=0, explore=None):
         super().start(task, env, resets, steps, explore)
-        if not self._begun:  # the average of weights that began apart means nothing (figure 1 of the paper)
+        if not self._begun:  # the average of weights that began apart means nothing, as the paper shows
             self._take(self.learners[0].model.policy.state_dict())
         self._begun = True
 
