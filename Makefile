@@ -10,7 +10,7 @@ export OPENBLAS_NUM_THREADS ?= 1
 .PHONY: demo test lint format proofs docs clean help
 
 help:
-	@echo "make demo    learn three tasks in a row, forget, remember; a report to look at"
+	@echo "make demo    learn a game, a robot and a home in a row, forget, remember; a report to look at"
 	@echo "make test    the tests"
 	@echo "make lint    style and types"
 	@echo "make proofs  the long measurements of benchmarks/, resumed where they stopped"

@@ -288,7 +288,7 @@ def demo(
     tier: Tier = "full",
     seed: Annotated[int, Option(min=0)] = 0,
 ) -> None:
-    """Three tasks in a row, learnt and forgotten, and the same with replay; a report and films to look at."""
+    """A game, a robot and a home, learnt and forgotten, and the same with replay; a report and films to look at."""
     from .demo import demo
     from .progress import shown
     from .references import shipped

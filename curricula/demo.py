@@ -1,4 +1,4 @@
-"""The demo: three tasks in a row, learnt, forgotten, and remembered; a report and films to look at."""
+"""The demo: a game, a robot and a home in one life, learnt, forgotten, and remembered; a report and films."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .progress import Tell
 from .record import Run, read_run
 from .references import shipped
 
-CURRICULUM = "first-steps"
+CURRICULUM = "short-life"
 METHODS = ("finetune", "replay")
 
 
