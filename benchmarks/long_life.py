@@ -3,7 +3,8 @@
     python benchmarks/long_life.py [--family words] [--tasks 100] [--seed 0] [--methods finetune bounded-replay replay]
 
 Each method lives through the generated curriculum at smoke size, in a process of its own: a thousand steps a task, in
-episodes of ten, and after each stage all tasks are tried. Resident size must stay flat
+episodes of ten. Tasks are not tried on the way unless --tried asks for it: that is tasks times tasks, and a slice of it
+stands in the tests. Resident size must stay flat
 within 10 % after the tenth task, but for what the method says that it keeps (`memory_kept_bytes`): that it may grow by.
 Open files, threads and child processes must not grow at all; a run's folder gains one policy a stage. A row for every
 method goes to results/long-life.jsonl; rows that are there with the same hash are not made again.
@@ -76,11 +77,12 @@ def held(folder: Path) -> dict[str, int]:
     }
 
 
-def live(made: Curriculum, method: str, folder: Path, tier: str = "smoke") -> dict[str, list[int]]:
-    """What is held after each task of the life."""
+def live(made: Curriculum, method: str, folder: Path, tier: str = "smoke", tried: bool = False) -> dict[str, list[int]]:
+    """What is held after each task of the life. tried: all tasks, after each of them."""
     watch = Watch(folder)
     algorithm, methods, regime = plan.parse(method, made.usual)
-    runner.run(made, algorithm=algorithm, methods=methods, regime=regime, tier=tier, out=folder, progress=watch)
+    how = {"methods": methods, "regime": regime, "tier": tier, "evaluations": tried}
+    runner.run(made, algorithm=algorithm, out=folder, progress=watch, **how)
     return watch.seen
 
 
@@ -100,12 +102,12 @@ def judged(seen: dict[str, list[int]]) -> dict[str, Any]:
     }
 
 
-def row(family: str, tasks: int, seed: int, method: str) -> dict[str, Any]:
+def row(family: str, tasks: int, seed: int, method: str, tried: bool) -> dict[str, Any]:
     """Live it here; one row."""
     made, started = born(family, tasks, seed), time.process_time()
     with tempfile.TemporaryDirectory() as folder:
-        seen = live(made, method, Path(folder, "run"))
-    return key(family, tasks, seed, method) | {
+        seen = live(made, method, Path(folder, "run"), tried=tried)
+    return key(family, tasks, seed, method, tried) | {
         "date": datetime.now(UTC).strftime("%Y-%m-%d"), **judged(seen),
         "processor_seconds": round(time.process_time() - started),
         "rss_mib": [round(b / 2**20, 1) for b in seen["rss"]], "kept_kib": [round(b / 2**10) for b in seen["kept"]],
@@ -113,12 +115,13 @@ def row(family: str, tasks: int, seed: int, method: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def key(family: str, tasks: int, seed: int, method: str) -> dict[str, Any]:
+def key(family: str, tasks: int, seed: int, method: str, tried: bool) -> dict[str, Any]:
     """What tells rows apart."""
     made = born(family, tasks, seed)
     algorithm, methods, regime = plan.parse(method, made.usual)
     planned = plan.plan(made, algorithm, methods, regime, tier="smoke")
-    return {"family": family, "tasks": tasks, "seed": seed, "method": method, "hash": planned.hash[:16]}
+    which = {"family": family, "tasks": tasks, "seed": seed, "method": method, "tried": tried}
+    return which | {"hash": planned.hash[:16]}
 
 
 def main() -> int:
@@ -127,19 +130,21 @@ def main() -> int:
     ask.add_argument("--tasks", type=int, default=100)
     ask.add_argument("--seed", type=int, default=0)
     ask.add_argument("--methods", nargs="+", default=METHODS)
+    ask.add_argument("--tried", action="store_true", help="try all tasks after each of them")
     ask.add_argument("--one", help=argparse.SUPPRESS)  # in a process of its own
     given = ask.parse_args()
     which = (given.family, given.tasks, given.seed)
     if given.one:
-        print(json.dumps(row(*which, given.one)))
+        print(json.dumps(row(*which, given.one, given.tried)))
         return 0
     there = [json.loads(line) for line in RESULTS.read_text().splitlines()] if RESULTS.exists() else []
     rows = []
     for method in given.methods:
-        mine = key(*which, method)
+        mine = key(*which, method, given.tried)
         found = next((r for r in there if all(r.get(k) == v for k, v in mine.items())), None)
         if not found:
             words = [__file__, "--family", which[0], "--tasks", str(which[1]), "--seed", str(which[2])]
+            words += ["--tried"] * given.tried
             said = subprocess.run(
                 [sys.executable, *words, "--one", method], check=True, stdout=subprocess.PIPE, text=True
             )

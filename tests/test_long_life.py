@@ -36,7 +36,7 @@ def test_only_what_a_method_says_that_it_keeps_may_grow(held, flat):
 
 def test_a_slice_of_the_long_life_does_not_grow(tmp_path):
     made = smallest(long_life.born("words", 12, 0))
-    held = long_life.live(made, "bounded-replay", tmp_path / "run", tier="full")
+    held = long_life.live(made, "bounded-replay", tmp_path / "run", tier="full", tried=True)
     assert len(held["rss"]) == 12 and held["policies"] == list(range(1, 13))
     found = long_life.judged(held)
     assert found["flat"] and found["files_gained"] == found["threads_gained"] == found["processes_gained"] == 0
