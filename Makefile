@@ -38,6 +38,7 @@ proofs: .venv/installed
 docs: .venv/documented build/types
 	PATH="$(CURDIR)/$(BIN):$$PATH" NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet
 	@! grep -rlE '<(script|link|img|iframe)[^>]* (src|href)="?(https?:)?//' build/site --include='*.html' # from elsewhere
+	$(BIN)/ludus leaderboard benchmarks/results/first-steps.jsonl benchmarks/results/baselines.jsonl --out build/site/leaderboard.html
 	@echo "documentation: build/site/index.html"
 
 clean:

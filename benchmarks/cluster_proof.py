@@ -11,6 +11,7 @@ results/cluster-proof.jsonl, and one that is there for the same runs, kills and 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import datetime
 import json
 import os
@@ -26,15 +27,15 @@ import numpy as np
 from ludus.curricula import bench, cluster, curriculum
 
 RESULTS = Path(__file__).parent / "results" / "cluster-proof.jsonl"
-PLAIN = Path(__file__).parent.parent / "build" / "cluster-proof"
+PLAIN = Path(__file__).resolve().parent.parent / "build" / "cluster-proof"
 ALIKE = ("evaluations.jsonl", "metrics.json")
 SMALL = """
 observation: 20
 action: 4
 evaluation: {per_stage: 6, episodes: 4, last_episodes: 8}
-stages: [{task: Reach-v0, steps: 12000}, {task: Push-v0, steps: 12000}]
+stages: [{task: Reach-v0, steps: 8000}, {task: Push-v0, steps: 8000}]
 algorithms:
-  ppo: {rows: 64, settings: {n_steps: 25, batch_size: 400, n_epochs: 4}}
+  ppo: {rows: 64, settings: {n_steps: 25, batch_size: 400, n_epochs: 2}}
 methods:
   replay: {size: 500, batch: 64}
 """
@@ -69,21 +70,26 @@ def harm(
     acts = ["worker"] * kills + ["node"]
     moments = sorted(rng.choice(max(len(jobs) - 4, len(acts)), len(acts), replace=False))
     for act, moment in zip(rng.permutation(acts), moments, strict=True):
-        while not over.is_set() and not (_ready(jobs, moment) and (alive := workers())):
+        while not over.is_set() and not (sum(j.finished for j in jobs) >= moment and (alive := at_work(jobs))):
             time.sleep(0.1)
         if over.is_set():
             return
         if act == "node":
             nodes.remove_node(spare, allow_graceful=False)
         else:
-            os.kill(int(rng.choice(alive)), signal.SIGKILL)
+            os.kill(int(rng.choice(sorted(alive))), signal.SIGKILL)
         told.append(str(act))
 
 
-def _ready(jobs: list[bench.Job], moment: int) -> bool:
-    """So many runs are done, and one that is not has a checkpoint to go on from."""
-    living = [job for job in jobs if not job.finished]
-    return len(jobs) - len(living) >= moment and any(list(j.folder.glob("checkpoints/*/meta.json")) for j in living)
+def at_work(jobs: list[bench.Job]) -> list[int]:
+    """The workers whose run has a checkpoint to go on from: they hold its lock open."""
+    saved = {j.folder / "lock" for j in jobs if not j.finished and list(j.folder.glob("checkpoints/*/meta.json"))}
+    found = []
+    for pid in workers():
+        with contextlib.suppress(OSError):
+            if saved & {Path(os.readlink(fd)) for fd in Path(f"/proc/{pid}/fd").iterdir()}:
+                found.append(pid)
+    return found
 
 
 def restarts(jobs: list[bench.Job]) -> int:
