@@ -16,6 +16,7 @@ import datetime
 import hashlib
 import json
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,7 @@ PPO = SHARED | {"batch_size": 512, "n_epochs": 8, "policy_kwargs": {"net_arch": 
 LSTM = PPO | {"policy_kwargs": {"net_arch": [64], "lstm_hidden_size": 64, "log_std_init": -1.0}}
 POLICIES: dict[str, tuple[str, dict[str, Any], int]] = {  # algorithm, settings, rounds of inference (0: none)
     "feed-forward": ("ppo", PPO, 0),
+    "deep": ("ppo", PPO | {"policy_kwargs": PPO["policy_kwargs"] | {"net_arch": {"pi": [64] * 8, "vf": [64, 64]}}}, 0),
     "refining 1": ("ppo", PPO, 1),
     "refining": ("ppo", PPO, 4),
     "lstm": ("recurrent-ppo", LSTM, 0),
@@ -105,22 +107,36 @@ def measure(name: str, noise: float, seed: int, steps: int) -> dict[str, Any]:
     learner.start("shots", Shots(noise=noise), steps=steps)
     learner.learn(steps)
     spent = time.process_time() - began
+    with learner.trial("shots") as act:
+        tried = hits(act, noise)
     return {
-        "hits": round(hits(learner, noise), 4), "cpu_seconds": round(spent, 1),
+        "hits": round(tried, 4), "cpu_seconds": round(spent, 1),
         "parameters": int(sum(a.size for a in learner.weights().values())),
     }  # fmt: skip
 
 
-def hits(learner: Learner, noise: float, copies: int = 500, episodes: int = 4) -> float:
+def hits(act: Callable[..., np.ndarray], noise: float, copies: int = 500, episodes: int = 4) -> float:
     """Share of shots that land within NEAR, after each episode's first, with a seed that no learner trains on."""
     world, found = Shots(copies, noise, seed=1 << 40), []
     obs, starts = world.reset(), np.ones(copies, bool)
-    with learner.trial("shots") as act:
-        for _ in range(episodes * SHOTS):
-            obs, _, done, _ = world.step(act(obs, None, starts))
-            found += [world.hits.mean()] * (not starts[0])
-            starts = done
+    for _ in range(episodes * SHOTS):
+        obs, _, done, _ = world.step(act(obs, None, starts))
+        found += [world.hits.mean()] * (not starts[0])
+        starts = done
     return float(np.mean(found))
+
+
+class Script:
+    """Turns its command by the mean angle of past shots; a shot counts `fading` times as much as the one after it."""
+
+    def __init__(self, fading: float):
+        self.fading, self.angle = fading, 0j
+
+    def __call__(self, obs: np.ndarray, masks: None, starts: np.ndarray) -> np.ndarray:
+        target, last, landed = (obs[:, i] + 1j * obs[:, i + 1] for i in (0, 2, 4))
+        self.angle = self.fading * self.angle + landed * last.conj()
+        command = target / 2 * np.exp(-1j * np.angle(self.angle))
+        return np.stack([command.real, command.imag], axis=1).astype(np.float32)
 
 
 def key_of(name: str, noise: float, seed: int, steps: int) -> dict[str, Any]:
@@ -172,6 +188,9 @@ def main() -> None:
             with asked.out.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(row) + "\n")
     print(table(rows(asked.out), keys))
+    for noise in asked.noise:
+        one, some = (hits(Script(fading), noise) for fading in (0.0, 0.6))
+        print(f"noise {noise:g}: a script that goes by the last shot hits {one:.3f}, one by several {some:.3f}")
 
 
 if __name__ == "__main__":

@@ -53,7 +53,7 @@ class Gene(pydantic.BaseModel):
         if self.choices:
             others = [c for c in self.choices if c != value]
             return others[rng.integers(len(others))] if others else value
-        low, high, at = (math.log(x) if self.log else x for x in (self.low, self.high, value))  # type: ignore[arg-type]
+        low, high, at = (math.log(x) if self.log else x for x in (self.low or 0, self.high or 0, value))
         moved = float(np.clip(at + STEP * (high - low) * rng.normal(), low, high))
         moved = math.exp(moved) if self.log else moved
         moved = round(moved) if self.whole else moved

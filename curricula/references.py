@@ -20,6 +20,7 @@ from .scores import Scores
 
 KEPT = ("stage", "step", "stage_step", "last")  # of an evaluation, beside every task's score and episodes
 LIMIT = 64 << 20  # bytes of a file of rows
+NAMED = {"allow_code": True}  # a task of somebody's own may stand in a record: it is named there, never loaded
 SETTINGS = (
     "suite", "algorithm", "settings", "methods", "regime", "input", "instructor", "tier", "device", "curriculum",
 )  # fmt: skip
@@ -44,7 +45,7 @@ def run_of(row: Mapping[str, Any], source: str = "results") -> Run:
     """The run that a row tells of; its returns and lengths are gone. Raises RunError for a row that is none."""
     try:
         settings = {**row["settings"], "label": row["label"], "seed": int(row["seed"]), "hash": row["hash"]}
-        curriculum = Curriculum.model_validate_json(json.dumps(settings["curriculum"]))
+        curriculum = Curriculum.model_validate_json(json.dumps(settings["curriculum"]), context=NAMED)
         stages = () if settings["regime"] == "joint" else tuple(s.task for s in curriculum.stages)
         scores = Scores.from_rows(list(_rows(row["evaluations"])), stages)
         return Run(Path(source), settings, [], scores, dict(row.get("costs", {})))
@@ -123,7 +124,7 @@ def plan_of(run: Run, regime: str, keep_methods: bool = False) -> Plan:
     """
     s = run.settings
     try:
-        curriculum = Curriculum.model_validate_json(json.dumps(s["curriculum"]))
+        curriculum = Curriculum.model_validate_json(json.dumps(s["curriculum"]), context=NAMED)
         rest = (s["input"], s["instructor"], str(s.get("tier")), run.seed, str(s.get("device")))
         plan = Plan(curriculum, s["algorithm"], s["settings"], tuple(s["methods"]), s["regime"], *rest)
     except (KeyError, TypeError, ValueError) as error:

@@ -11,6 +11,7 @@ from test_algorithms import BODIES, SMALL, env
 from ludus.agents.learner import Learner, load_policy
 from ludus.agents.methods import METHODS
 from ludus.agents.methods.behaviour import fresh
+from ludus.agents.methods.redo import ReDo
 from ludus.agents.policies.inference import RecurrentInference
 
 ROWS = torch.linspace(-1, 1, 24).reshape(6, 4)
@@ -25,6 +26,14 @@ def thinker(iterations, algorithm="ppo", loud=100.0):
     return learner
 
 
+def answers(learner, rows=ROWS) -> torch.Tensor:
+    return learner.distribution(rows).mean
+
+
+def said(learner, rows) -> torch.Tensor:
+    return learner.distribution(rows).logits
+
+
 def f(policy, x, y):
     """f(x, y), written out anew: the body's layers and the answer's."""
     return policy.action_net(policy.mlp_extractor.policy_net(torch.cat([x, y], dim=1)))
@@ -36,14 +45,14 @@ def test_the_answer_is_f_of_itself_so_many_times_from_zero(iterations):
     answer = torch.zeros(6, 2)
     for _ in range(iterations):
         answer = f(learner.model.policy, ROWS, answer)
-    torch.testing.assert_close(learner.distribution(ROWS).mean, answer)
+    torch.testing.assert_close(answers(learner), answer)
 
 
 def test_more_rounds_answer_otherwise_with_the_same_weights():
     few, many = thinker(1), thinker(3)
     many.model.policy.load_state_dict(few.model.policy.state_dict())
     with torch.no_grad():
-        assert float((few.distribution(ROWS).mean - many.distribution(ROWS).mean).abs().max()) > 0.01
+        assert float((answers(few) - answers(many)).abs().max()) > 0.01
 
 
 def test_gradients_flow_through_all_rounds():
@@ -52,7 +61,7 @@ def test_gradients_flow_through_all_rounds():
     learner = thinker(2)
     policy = learner.model.policy
     first = policy.mlp_extractor.policy_net[0].weight
-    (found,) = torch.autograd.grad(learner.distribution(ROWS).mean.sum(), [first])
+    (found,) = torch.autograd.grad(answers(learner).sum(), [first])
     whole = f(policy, ROWS, f(policy, ROWS, torch.zeros(6, 2))).sum()
     torch.testing.assert_close(found, torch.autograd.grad(whole, [first])[0])
     cut = f(policy, ROWS, f(policy, ROWS, torch.zeros(6, 2)).detach()).sum()
@@ -62,9 +71,9 @@ def test_gradients_flow_through_all_rounds():
 
 def test_rows_share_nothing_and_nothing_stays_from_call_to_call():
     policy = thinker(4)
-    whole = policy.distribution(ROWS).mean
+    whole = answers(policy)
     policy.distribution(ROWS * 5)
-    alone = torch.cat([policy.distribution(row[None]).mean for row in ROWS])
+    alone = torch.cat([answers(policy, row[None]) for row in ROWS])
     torch.testing.assert_close(whole, alone)
 
 
@@ -78,9 +87,9 @@ def test_choices_under_masks_are_refined_too():
     learner.start(BODIES["branches"].tasks[0], env("branches"))
     learner.learn(64)
     rows = learner.rollout_rows()[:4]
-    refined = learner.distribution(rows).logits
+    refined = said(learner, rows)
     learner.model.policy.iterations = 1
-    assert not torch.equal(refined, learner.distribution(rows).logits)
+    assert not torch.equal(refined, said(learner, rows))
 
 
 def test_saved_weights_act_as_they_did_and_a_newborn_is_of_the_same_make():
@@ -94,7 +103,7 @@ def test_saved_weights_act_as_they_did_and_a_newborn_is_of_the_same_make():
 
 
 def test_it_stands_in_a_list_with_other_methods():
-    learner = bandit("ppo", RecurrentInference(2), METHODS["layer-norm"](), METHODS["ewc"](), METHODS["redo"](every=3))
+    learner = bandit("ppo", RecurrentInference(2), METHODS["layer-norm"](), METHODS["ewc"](), ReDo(every=3))
     learnt(learner, "left", "right", steps=512)
     assert learner.model.policy.iterations == 2 and np.isfinite(score(learner, "right"))
 

@@ -5,13 +5,14 @@ import json
 import struct
 import sys
 from pathlib import Path
+from typing import Any
 
 import gymnasium
 import numpy as np
 import pytest
 
 from ludus import envs
-from ludus.curricula import curriculum
+from ludus.curricula import cli, curriculum
 from ludus.curricula.record import read_run
 from ludus.curricula.runner import run
 from ludus.envs import metaworld
@@ -28,7 +29,7 @@ SWING = {
 }  # fmt: skip
 
 
-def pendulum(copies=3):
+def pendulum(copies=3) -> Any:
     return envs.make(TASK, copies, **PENDULUM)
 
 
@@ -97,6 +98,7 @@ def test_a_run_learns_it_is_killed_and_goes_on_to_the_same_bytes(tmp_path):
     assert one.rows == two.rows and len(one.rows) == 3
     policy = "policies/stage-0.safetensors"
     assert (whole / policy).read_bytes() == (tmp_path / "other" / policy).read_bytes()
+    assert cli.invoke(["report", str(whole)]) == 0  # whose task is somebody's own
 
 
 def test_what_goes_wrong_over_there_is_told_here_in_one_line():

@@ -61,7 +61,9 @@ class MetaWorld:
     """One task of Meta-World, its goal drawn anew for every episode and seen; the seed alone says which it is."""
 
     def __init__(self, task, **settings):
-        from metaworld.env_dict import ALL_V3_ENVIRONMENTS_GOAL_OBSERVABLE as known
+        from metaworld.env_dict import (  # type: ignore[import-not-found]
+            ALL_V3_ENVIRONMENTS_GOAL_OBSERVABLE as known,
+        )
 
         if f"{task}-goal-observable" not in known:
             names = ", ".join(k.removesuffix("-goal-observable") for k in known)
