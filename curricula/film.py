@@ -14,6 +14,7 @@ from ..envs.views.record import Film, strip
 
 GREEN, RED, CALM = (76, 160, 96), (196, 72, 64), (224, 222, 214)
 PAUSE = 0.8  # seconds an ended episode stays on the screen
+ROW = 4  # panels side by side; more stand in rows, at half their size
 
 
 class Shot(NamedTuple):
@@ -80,7 +81,7 @@ class Panel:
 
 
 def film(scenes: Iterable[Sequence[Panel]], out: Path, fps: float) -> Path:
-    """Scenes after one another, the panels of a scene side by side; a panel that ends early shows its end.
+    """Scenes after one another, the panels of a scene side by side in rows; a panel that ends early shows its end.
 
     Raises RenderingUnavailable where nothing can be drawn, OSError when the disk refuses; no film is left then.
     """
@@ -89,7 +90,7 @@ def film(scenes: Iterable[Sequence[Panel]], out: Path, fps: float) -> Path:
             running, page = [p.frames() for p in panels], None
             pages: list[Any] = [None] * len(panels)
             while any([_advance(pages, i, frames) for i, frames in enumerate(running)]):
-                page = _beside(pages)
+                page = _sheet(pages)
                 made.add(page)
             for _ in range(round(PAUSE * fps) if page is not None else 0):
                 made.add(page)  # type: ignore[arg-type]
@@ -100,6 +101,22 @@ def _advance(pages: list, i: int, frames: Iterator[np.ndarray]) -> bool:
     following = next(frames, None)
     pages[i] = pages[i] if following is None else following
     return following is not None
+
+
+def _sheet(pages: Sequence[np.ndarray]) -> np.ndarray:
+    """Pages side by side; more than a row of them at half their size, row under row."""
+    if len(pages) <= ROW:
+        return _beside(pages)
+    rows = [_beside([_half(page) for page in pages[i : i + ROW]]) for i in range(0, len(pages), ROW)]
+    width = max(row.shape[1] for row in rows)
+    return np.concatenate([np.pad(r, [(0, 6), (0, width - r.shape[1]), (0, 0)], constant_values=255) for r in rows])
+
+
+def _half(page: np.ndarray) -> np.ndarray:
+    """Every square of four pixels as their mean."""
+    height, width = page.shape[0] // 2, page.shape[1] // 2
+    squares = page[: 2 * height, : 2 * width].reshape(height, 2, width, 2, 3)
+    return squares.mean(axis=(1, 3)).astype(np.uint8)
 
 
 def _beside(pages: Sequence[np.ndarray]) -> np.ndarray:

@@ -13,6 +13,8 @@ from .actors import curriculum_of, learnt, load, player, stages
 from .film import PAUSE, Panel, Shot, episode, film
 from .record import Run, read_run
 
+LONGEST = 100  # pictures of an episode in the film of a life
+
 
 def task_video(id: str, out: Path, policy: str = "best", seed: int = 0, seconds: float | None = None) -> Path:
     """Episodes of a task; policy: as of player().
@@ -78,10 +80,14 @@ def split_screen(
     return film(scenes, Path(out), _fps(task) / every)
 
 
-def lifetime(run_dir: str | Path, out: str | Path, seed: int = 0, every: int = 2) -> Path:
-    """Stage after stage, what the policy then makes of every task, side by side."""
+def lifetime(run_dir: str | Path, out: str | Path, seed: int = 0, every: int | None = None) -> Path:
+    """Stage after stage, what the policy then makes of every task, side by side.
+
+    every: steps from picture to picture; None: every other one, or as many as keep an episode at a hundred pictures.
+    """
     run = read_run(run_dir)
     tasks = [t.task for t in curriculum_of(run).tasks]
+    every = every or max(2, *(_length(task) // LONGEST for task in tasks))
     scenes = (
         [
             Panel(f"after stage {stage + 1}: {task}{_score(run, stage, task)}", shots(run, stage, task, seed, every))
@@ -124,6 +130,12 @@ def run_videos(run_dir: str | Path, folder: Path | None = None, seed: int = 0) -
 def slug(task: str) -> str:
     """A task's id as part of a file's name: "ludus/Lift-v0" is "lift-v0"."""
     return "".join(c if c.isalnum() or c in "-_." else "-" for c in task.rpartition("/")[2].lower())
+
+
+def _length(task: str) -> int:
+    world = registry.make(task)
+    world.close()
+    return world.max_episode_steps
 
 
 def _fps(task: str) -> float:

@@ -81,6 +81,15 @@ def test_a_panel_that_ends_early_shows_its_end_beside_the_others(tmp_path):
     assert np.abs(seen[-1, 3, 20].astype(int) - film.GREEN).max() < 40
 
 
+def test_many_panels_stand_in_rows_at_half_their_size(tmp_path):
+    shot = film.Shot(np.full((48, 96, 3), 90, np.uint8), "lift", 1, 0.5, None)
+    few, many = (film.film([[film.Panel("", [shot])] * n], tmp_path / f"{n}.mp4", fps=10) for n in (4, 6))
+    (_, high, wide, _), (_, height, width, _) = frames(few).shape, frames(many).shape
+    assert abs(width - wide / 2) <= 12 and abs(height - high) <= 14  # two rows of half height, the second half empty
+    last = frames(many)[-1]
+    assert last[height // 2 + 20 :, 3 * width // 4 :].min() > 240 and last[height // 2 + 20 :, : width // 3].min() < 120
+
+
 def test_before_and_after_show_the_two_stages_policies_on_the_same_episode(life, tmp_path):
     path = video.split_screen(life, "Reach-v0", 0, 1, tmp_path / "split.mp4", episodes=1, every=25)
     seen = frames(path)

@@ -12,7 +12,7 @@ from .. import folder
 from ..record import Run
 from .page import resource, template
 from .summary import Group, Study, plain, studies
-from .words import COLUMNS, cell
+from .words import COLUMNS, cell, quantity
 
 RANKED = "average_performance"
 
@@ -28,8 +28,15 @@ def write(runs: Sequence[Run], out: Path) -> Path:
 
 
 def _board(study: Study) -> dict[str, Any]:
-    about = plain(study.groups[0].settings["curriculum"].get("about"))
-    return {"name": study.name, "tier": study.tier, "about": about, "lines": _lines(study)}
+    made = study.groups[0].settings["curriculum"]
+    about = {"name": study.name, "tier": study.tier, "about": plain(made.get("about"))}
+    return about | {"steps": _steps(made.get("stages")), "lines": _lines(study)}
+
+
+def _steps(stages: Any) -> str:
+    """Of the whole life: boards of one curriculum differ in it where algorithms take shares of the budget."""
+    each = [stage.get("steps") for stage in stages if isinstance(stage, dict)] if isinstance(stages, list) else []
+    return quantity("steps", sum(each)) if each and all(isinstance(n, int) for n in each) else ""
 
 
 def _lines(study: Study) -> list[dict[str, Any]]:
