@@ -65,7 +65,7 @@ class Instruction:
     arguments: tuple[tuple[str, str], ...] = ()
     said: str | None = None
 
-    @property
+    @functools.cached_property
     def text(self) -> str:
         return self.said or self.phrase(self.skill.wordings[0])
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from ludus.agents.instructors import endpoint, loading, training
+from ludus.agents.instructors import decoder, endpoint, loading, training
 from ludus.agents.instructors.cache import Cache
 from ludus.agents.instructors.corpus import Pair
 from ludus.agents.instructors.decoder import Decoder
@@ -72,7 +72,7 @@ def say(instructor, *briefings, states=None):
 
 def likelihood(model: Decoder, text: str, answer: str) -> float:
     """log p(answer, end | text), by one plain pass without padding or cache."""
-    asked, said = model._prompt_ids(text), model._ids(answer)
+    (asked,), said = model._prompt_ids([text]), model._ids(answer)
     with torch.inference_mode():
         logs = torch.log_softmax(model.model(torch.tensor([asked + said])).logits[0].float(), -1)
     return sum(float(logs[len(asked) - 1 + i, token]) for i, token in enumerate(said))
@@ -84,6 +84,27 @@ def test_the_best_candidate_has_its_exact_likelihood_and_no_other_is_better(tiny
         exact = [likelihood(tiny, text, a) for a in FEASIBLE]
         assert np.argmax(scores) == np.argmax(exact)
         assert np.isclose(scores.max(), max(exact), atol=2e-3) and (scores >= np.array(exact) - 2e-3).all()
+
+
+@pytest.mark.parametrize("heads", [(4, 4), (4, 2)], ids=["a head each", "shared keys"])
+def test_our_own_pass_of_a_small_model_has_the_librarys_numbers_and_sees_new_weights(tiny, heads):
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    torch.manual_seed(0)
+    shape = {"num_attention_heads": heads[0], "num_key_value_heads": heads[1], "num_hidden_layers": 2}
+    size = {"vocab_size": len(tiny.tokenizer), "hidden_size": 32, "intermediate_size": 48}
+    model = LlamaForCausalLM(LlamaConfig(**size, **shape, pad_token_id=0, eos_token_id=0))
+    ours, other = Decoder(model, tiny.tokenizer), Decoder(model, tiny.tokenizer)
+    other._reader = lambda: decoder._Library(model)
+    asked = [prompt(briefing(description="word " * n)) for n in (1, 9, 30)], [FEASIBLE, FEASIBLE[:2], FEASIBLE]
+    before = ours.choose(*asked)
+    np.testing.assert_allclose(np.concatenate(before), np.concatenate(other.choose(*asked)), atol=2e-3)
+    assert ours._swift is not None and ours.tokens == other.tokens
+    with torch.no_grad():
+        model.model.layers[0].mlp.up_proj.weight.mul_(3.0)
+    after = np.concatenate(ours.choose(*asked))
+    np.testing.assert_allclose(after, np.concatenate(other.choose(*asked)), atol=2e-3)
+    assert np.abs(after - np.concatenate(before)).max() > 0.01
 
 
 def test_a_prior_of_success_changes_the_choice(tiny):
@@ -270,7 +291,7 @@ def test_a_chat_template_is_used_where_there_is_one(folder):
     model = loading.load(folder, dtype="float32")
     model.tokenizer.chat_template = "{% for m in messages %}<{{ m.role }}>{{ m.content }}{% endfor %}<answer>"
     chat = Decoder(model.model, model.tokenizer)
-    assert chat.tokenizer.decode(chat._prompt_ids("hello")) == "<user>hello<answer>"
+    assert chat.tokenizer.decode(chat._prompt_ids(["hello"])[0]) == "<user>hello<answer>"
     assert len(chat.write(["hello"])) == 1 and not Decoder(model.model, model.tokenizer, chat=False).chat
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import copy
 import functools
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+
+from . import swift
 
 ROUND = 3  # decimals of a score that count: what is beyond depends on the batch
 
@@ -28,6 +30,7 @@ class Decoder:
             raise ValueError("the tokenizer has no end-of-text token: answers would never end")
         self.end = int(tokenizer.eos_token_id)
         self.room = int(getattr(model.config, "max_position_embeddings", None) or 1024)
+        self._swift: swift.Swift | None = None
         self._forms = functools.lru_cache(maxsize=4096)(lambda answers: _Forms(answers, self._ids))
 
     def _ids(self, answer: str) -> list[int]:
@@ -54,36 +57,31 @@ class Decoder:
 
     def _chosen(self, prompts: Sequence[str], forms: Sequence[_Forms], priors: Sequence[np.ndarray]):
         ids, mask = self._padded(prompts, max(f.ids.shape[1] for f in forms))
-        read = self._forward(ids, mask, None, keep=1)
-        cache, width = read.past_key_values, ids.shape[1]
-        first = torch.log_softmax(read.logits[:, -1].float(), -1).cpu().numpy()
+        self.tokens += int(mask.sum())
+        reader = self._reader()
+        logits, past = reader.read(ids, mask)
+        first = torch.log_softmax(logits.float(), -1).cpu().numpy()
         races = [_Race(f, p, row) for f, p, row in zip(forms, priors, first, strict=True)]
         while open_ := [(i, j) for i, race in enumerate(races) if (j := race.leader()) is not None]:
             rows = [i for i, _ in open_]
             paths = [races[i].forms.ids[j] for i, j in open_]
-            whole = len(rows) == len(prompts)
-            part = cache if whole else _selected(cache, rows)
-            logs = self._along(part, mask if whole else mask[rows], paths)
-            if whole:
-                cache.crop(width - cache.get_seq_length())  # a negative number: so many tokens less
+            part = past if len(rows) == len(prompts) else past.select(torch.as_tensor(rows, device=ids.device))
+            logs = self._along(reader, part, paths)
             for (i, j), log in zip(open_, logs, strict=True):
                 races[i].learn(j, log)
         return [np.round(race.bound, ROUND) for race in races]
 
-    def _along(self, cache: Any, mask: torch.Tensor, paths: Sequence[np.ndarray]) -> np.ndarray:
+    def _along(self, reader: Any, past: Any, paths: Sequence[np.ndarray]) -> np.ndarray:
         """(rows, length - 1, vocabulary): log-probabilities after each token of the paths but the last."""
-        ids = torch.as_tensor(np.stack(_even(paths, self.end))[:, :-1], device=mask.device)
-        mask = torch.cat([mask, torch.ones_like(ids)], dim=1)
-        logits = self._forward(ids, mask, cache, keep=0).logits
-        return torch.log_softmax(logits.float(), -1).cpu().numpy()
+        ids = torch.as_tensor(np.stack(_even(paths, self.end))[:, :-1], device=past.mask.device)
+        self.tokens += ids.numel()
+        return torch.log_softmax(reader.along(past, ids).float(), -1).cpu().numpy()
 
-    def _forward(self, ids: torch.Tensor, mask: torch.Tensor, cache: Any, keep: int) -> Any:
-        self.tokens += int(mask[:, -ids.shape[1] :].sum())
-        places = (mask.cumsum(1) - 1).clamp(min=0)[:, -ids.shape[1] :]
-        return self.model(
-            input_ids=ids, attention_mask=mask, position_ids=places, past_key_values=cache, use_cache=True,
-            logits_to_keep=keep,
-        )  # fmt: skip
+    def _reader(self) -> Any:
+        """What reads prompts: our own pass where the model is a small Llama on the CPU, or else the library's."""
+        if self._swift is None or not self._swift.fresh:
+            self._swift = swift.Swift(self.model) if swift.fits(self.model) else None
+        return self._swift or _Library(self.model)
 
     @torch.inference_mode()
     def write(self, prompts: Sequence[str]) -> list[str]:
@@ -101,18 +99,54 @@ class Decoder:
 
     def _padded(self, prompts: Sequence[str], answer: int) -> tuple[torch.Tensor, torch.Tensor]:
         """Tokens and mask (rows, width), padded on the left; a prompt too long loses its beginning."""
-        rows = [self._prompt_ids(p)[-(self.room - answer - 1) :] for p in prompts]
+        rows = [r[-(self.room - answer - 1) :] for r in self._prompt_ids(prompts)]
         width = max(map(len, rows))
         ids = torch.tensor([[self.end] * (width - len(r)) + r for r in rows], device=self.model.device)
         mask = torch.tensor([[0] * (width - len(r)) + [1] * len(r) for r in rows], device=self.model.device)
         return ids, mask
 
-    def _prompt_ids(self, prompt: str) -> list[int]:
-        if self.chat:
-            asked = [{"role": "user", "content": prompt}]
-            text = self.tokenizer.apply_chat_template(asked, tokenize=False, add_generation_prompt=True)
-            return list(self.tokenizer(text, add_special_tokens=False)["input_ids"])
-        return list(self.tokenizer(prompt)["input_ids"])
+    def _prompt_ids(self, prompts: Sequence[str]) -> list[list[int]]:
+        if not self.chat:
+            return self.tokenizer(list(prompts))["input_ids"]
+        asked = [[{"role": "user", "content": prompt}] for prompt in prompts]
+        texts = self.tokenizer.apply_chat_template(asked, tokenize=False, add_generation_prompt=True)
+        return self.tokenizer(texts, add_special_tokens=False)["input_ids"]
+
+
+class _Kept(NamedTuple):
+    """What the library has read: mask (rows, width) of the tokens, and its cache."""
+
+    mask: torch.Tensor
+    cache: Any
+
+    def select(self, rows: torch.Tensor) -> _Kept:
+        part = copy.deepcopy(self.cache)
+        part.batch_select_indices(rows)
+        return _Kept(self.mask[rows], part)
+
+
+class _Library:
+    """Reads by any causal language model of transformers, as Swift does by one kind."""
+
+    def __init__(self, model: Any):
+        self._model = model
+
+    def read(self, ids: torch.Tensor, mask: torch.Tensor) -> tuple[torch.Tensor, _Kept]:
+        out = self._run(ids, mask, None, keep=1)
+        return out.logits[:, -1], _Kept(mask, out.past_key_values)
+
+    def along(self, past: _Kept, ids: torch.Tensor) -> torch.Tensor:
+        mask = torch.cat([past.mask, torch.ones_like(ids)], dim=1)
+        logits = self._run(ids, mask, past.cache, keep=0).logits
+        past.cache.crop(-ids.shape[1])  # a negative number: so many tokens less
+        return logits
+
+    def _run(self, ids: torch.Tensor, mask: torch.Tensor, cache: Any, keep: int) -> Any:
+        places = (mask.cumsum(1) - 1).clamp(min=0)[:, -ids.shape[1] :]
+        return self._model(
+            input_ids=ids, attention_mask=mask, position_ids=places, past_key_values=cache, use_cache=True,
+            logits_to_keep=keep,
+        )  # fmt: skip
 
 
 class _Forms:
@@ -155,10 +189,3 @@ class _Race:
 def _even(rows: Sequence[np.ndarray], fill: int) -> list[np.ndarray]:
     longest = max(len(r) for r in rows)
     return [np.concatenate([r, np.full(longest - len(r), fill)]) for r in rows]
-
-
-def _selected(cache: Any, rows: Sequence[int]) -> Any:
-    """A copy of some rows of a cache."""
-    part = copy.deepcopy(cache)
-    part.batch_select_indices(torch.as_tensor(rows))
-    return part

@@ -94,7 +94,7 @@ class LanguageModel:
         names = "asked", "cached", "calls", "valid", "retried", "replaced", "fell_back", "hung", "tokens"
         self.counts: dict[str, float] = dict.fromkeys(names, 0) | {"seconds": 0.0}
         self.notes: list[str] = []
-        self.choices: list[Choice] = []  # of the last call
+        self._last: list[tuple[Briefing, str, dict[str, Any]]] = []  # what was said by whom, in the last call
         self._model: Model | None = None if isinstance(model, (str, Path)) else model
         self._who = (
             fingerprint(model) if isinstance(model, (str, Path)) else getattr(model, "name", type(model).__name__)
@@ -103,7 +103,7 @@ class LanguageModel:
 
     def instruct(self, briefings: Sequence[Briefing], states: Sequence[Any]) -> tuple[list[str], list[Any]]:
         self.counts["asked"] += len(briefings)
-        self.choices = []
+        self._last = []
         if self.mode == "program":
             return self._programmed(briefings, states)
         said = self._answers(briefings, self.mode)
@@ -118,10 +118,15 @@ class LanguageModel:
         new = {k: b for k, b in zip(keys, briefings, strict=True) if k not in known}
         made = self._made(new, mode) if new else {}
         answers = [known.get(k) or made[k] for k in keys]
-        for k, b, a in zip(keys, briefings, answers, strict=True):
-            by = "cache" if k in known else a["by"]
-            self.choices.append(Choice(b, a["said"], by, tuple(zip(b.feasible, a.get("scores", ()), strict=False))))
+        each = zip(keys, briefings, answers, strict=True)
+        self._last += [(b, "cache" if k in known else a["by"], a) for k, b, a in each]
         return answers
+
+    @property
+    def choices(self) -> list[Choice]:
+        """What was said in the last call, and why."""
+        scored = [tuple(zip(b.feasible, a.get("scores", ()), strict=False)) for b, _, a in self._last]
+        return [Choice(b, a["said"], by, scores) for (b, by, a), scores in zip(self._last, scored, strict=True)]
 
     def _key(self, b: Briefing, mode: str) -> str:
         return key(self._who, mode, self.language, prompt(b, self.language), b.feasible)

@@ -142,10 +142,10 @@ class Instructed(Wrapper):
         same = self._current == places
         self._current = np.where(where, places, self._current)
         self._age[where] = 0
-        self._met[where] = self._book.achieved(self._current)[where]
+        self._met[where] = self._book.achieved(self._current, where)[where]
         self._rests[where] = (same & self._met)[where]
         if self._weights[0]:
-            self._progress[where] = self._book.progress(self._current)[where]
+            self._progress[where] = self._book.progress(self._current, where)[where]
 
     def _ask(self, where: np.ndarray) -> None:
         """Ask the instructor for all (copy, agent) in where at once."""
@@ -244,20 +244,21 @@ class _PhraseBook:
             self.vectors = np.concatenate([self.vectors, np.asarray(self._encode([text]), np.float32)])
         return self._places[text]
 
-    def achieved(self, places: np.ndarray) -> np.ndarray:
-        """(num_envs, agents) bool, each by its own instruction."""
-        return self._each(places, lambda meant: meant.achieved(self._world))
+    def achieved(self, places: np.ndarray, where: np.ndarray | None = None) -> np.ndarray:
+        """(num_envs, agents) bool, each by its own instruction; where: the only ones that are asked for."""
+        return self._each(places, lambda meant: meant.achieved(self._world), where)
 
-    def progress(self, places: np.ndarray) -> np.ndarray:
-        """(num_envs, agents) float in [0, 1], each by its own instruction."""
-        return self._each(places, lambda meant: meant.progress(self._world))
+    def progress(self, places: np.ndarray, where: np.ndarray | None = None) -> np.ndarray:
+        """(num_envs, agents) float in [0, 1], each by its own instruction; where: the only ones that are asked for."""
+        return self._each(places, lambda meant: meant.progress(self._world), where)
 
-    def _each(self, places: np.ndarray, measure: Callable[[Instruction], np.ndarray]) -> np.ndarray:
-        first = places[0, 0]
-        table = np.repeat(measure(self._means[first])[:, None], places.shape[1], axis=1)
-        if (places != first).any():
-            for place in np.unique(places):
-                table = np.where(places == place, measure(self._means[place])[:, None], table)
+    def _each(
+        self, places: np.ndarray, measure: Callable[[Instruction], np.ndarray], where: np.ndarray | None
+    ) -> np.ndarray:
+        asked = np.unique(places if where is None else places[where]) if where is None or where.any() else places[0, :1]
+        table = np.repeat(measure(self._means[asked[0]])[:, None], places.shape[1], axis=1)
+        for place in asked[1:]:
+            table = np.where(places == place, measure(self._means[place])[:, None], table)
         return table
 
 
