@@ -6,6 +6,8 @@ import copy
 import dataclasses
 import difflib
 import importlib
+import os
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -89,8 +91,13 @@ def tags() -> tuple[str, ...]:
 
 
 def load(entry_point: str) -> Any:
-    """What 'module:name' names. Raises UnknownName if it is not there."""
+    """What 'module:name' names. Raises UnknownName if it is not there.
+
+    Somebody's own module is looked for where Python looks, and then in the folder one stands in.
+    """
     module, _, name = entry_point.partition(":")
+    if not module.startswith((".", "ludus.")) and os.getcwd() not in sys.path:
+        sys.path.append(os.getcwd())  # behind all else: a file there hides no module
     try:
         return getattr(importlib.import_module(module, __package__), name)
     except (ImportError, AttributeError) as error:

@@ -1,5 +1,7 @@
 """Names: lazy, tagged, near ones offered for wrong ones."""
 
+import sys
+
 import gymnasium
 import pytest
 
@@ -91,3 +93,14 @@ def test_a_wrapper_says_of_itself_what_its_world_says():
     assert wrapper.unwrapped is world
     with pytest.raises(AttributeError):
         wrapper.nothing  # noqa: B018
+
+
+def test_a_module_of_ones_own_is_found_in_the_folder_one_stands_in(tmp_path, monkeypatch):
+    """The command `ludus` does not look there by itself, as `python -m` does."""
+    (tmp_path / "standing_here.py").write_text("make = 'found'\n")
+    monkeypatch.setattr(sys, "path", [p for p in sys.path if p not in ("", str(tmp_path))])
+    with pytest.raises(envs.UnknownName, match="standing_here"):
+        registry.load("standing_here:make")
+    monkeypatch.chdir(tmp_path)
+    assert registry.load("standing_here:make") == "found"
+    assert sys.path[-1] == str(tmp_path)  # behind all else
