@@ -102,6 +102,7 @@ def main() -> int:
     ask.add_argument("--kills", type=int, default=2)
     ask.add_argument("--seed", type=int, default=0)
     given = ask.parse_args()
+    os.environ.setdefault("RAY_raylet_start_wait_time_s", "300")  # read as Ray is imported; a busy machine is slow
     from ray.cluster_utils import Cluster
 
     plain = made(given.runs, PLAIN)
