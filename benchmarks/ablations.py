@@ -80,14 +80,14 @@ def sensitivity(rows: Sequence[dict[str, Any]]) -> Interval:
 
 
 def table(rows: Sequence[dict[str, Any]]) -> str:
-    """Markdown: a line a task; mean over seeds and 95 % interval."""
-    heads = ["task", *KINDS, "instruction_sensitivity"]
-    lines = [f"| {' | '.join(heads)} |", "|---" + "|--:" * (len(heads) - 1) + "|"]
-    for task in dict.fromkeys(r["task"] for r in rows):
-        mine = [r for r in rows if r["task"] == task]
-        cells = [shown(spread(mine, kind)) for kind in KINDS] + [shown(sensitivity(mine))]
-        lines.append(f"| {task.rpartition('/')[2]} | {' | '.join(cells)} |")
-    return "\n".join(lines)
+    """Markdown: a column a task; mean over seeds and 95 % interval."""
+    tasks = {task: [r for r in rows if r["task"] == task] for task in dict.fromkeys(r["task"] for r in rows)}
+    heads = ["instruction", *(task.rpartition("/")[2] for task in tasks)]
+    lines = [f"| {' | '.join(heads)} |", "|---" + "|--:" * len(tasks) + "|"]
+    for kind in KINDS:
+        lines.append(f"| {kind} | {' | '.join(shown(spread(mine, kind)) for mine in tasks.values())} |")
+    cells = [shown(sensitivity(mine)) for mine in tasks.values()]
+    return "\n".join([*lines, f"| **instruction_sensitivity** | {' | '.join(cells)} |"])
 
 
 def shown(found: Interval) -> str:

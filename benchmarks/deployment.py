@@ -1,0 +1,148 @@
+"""A family of tasks comes after deployment: can the model learn it from outcomes, and does it keep what it knew?
+
+    python benchmarks/deployment.py [--seeds 3] [--rounds 4] [--steps 1200] [--models FOLDER]
+
+A small model is trained from nothing on briefings of Household alone. Then it meets robots (LiftColour, OpenDrawer): in
+every round it instructs 64 copies of each, a fifth of its words drawn at random, scripts carry them out, and it learns
+from what came of them as `--instructor-learns batch` does (instructors.lessons, updating). Two ways are compared: with
+old briefings, the divergence from the model before and the gate; and without all three. Success is choosing in scenes
+held out from both sides of the training, 40 of a task, in wordings for training. A row for each (way, seed, round) goes
+to results/deployment.jsonl; rows that are there are not made again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import datetime
+import json
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from ludus.agents.instructors import corpus, rehearsal
+from ludus.agents.instructors.language_model import LanguageModel
+from ludus.agents.instructors.loading import load
+from ludus.agents.instructors.prompts import as_data, prompt
+from ludus.agents.instructors.pupil import Pupil
+from ludus.agents.instructors.scenes import Theatre
+from ludus.agents.instructors.training import Recipe, make
+from ludus.agents.instructors.updating import Update, quality
+
+RESULTS = Path(__file__).parent / "results" / "deployment.jsonl"
+OLD, NEW = ("ludus/Household-v0",), ("ludus/LiftColour-v0", "ludus/OpenDrawer-v0")
+COPIES, EXPLORE, TRIED = 64, 0.2, 40
+FIRST = 1 << 34  # the seed of the scenes that it is tried in, far from all that it learns in
+WAYS = {
+    "replay and gate": Update(steps=40, least=4),
+    "neither": Update(steps=40, least=4, replay=0.0, anchor="none", margin=1.0),
+}
+
+
+def old_model(folder: Path, seed: int, steps: int) -> Path:
+    """The model as it is deployed, with the old briefings that it may rehearse beside it."""
+    if not (folder / rehearsal.FILE).exists():
+        pairs = [p for task in OLD for p in corpus.pairs(task, seed, 3, 256)]
+        make(folder, pairs, Recipe(width=64, layers=2, inner=170, steps=steps, seed=seed))
+        lines = (rehearsal.shipped() / rehearsal.FILE).read_text("utf-8").splitlines()
+        kept = [line for line in lines if json.loads(line)["task"] in OLD]
+        (folder / rehearsal.FILE).write_text("\n".join(kept) + "\n", "utf-8")
+    return folder
+
+
+def success(model: LanguageModel, theatre: Theatre) -> float:
+    """The share of episodes that succeed when the model chooses and scripts carry it out."""
+    n = theatre.world.num_envs
+    phrase = corpus.phraser("train", np.random.default_rng(1))
+    return float(theatre.play(model.instruct, range(FIRST, FIRST + n), phrase).success.mean())
+
+
+def lived(model: LanguageModel, theatre: Theatre, draw: np.random.Generator) -> list[dict[str, Any]]:
+    """Lines of data, as a run keeps them, of an episode in every copy."""
+    told: list[tuple[Any, str]] = []
+
+    def instruct(briefings: Sequence[Any], states: Sequence[Any]) -> tuple[list[str], list[Any]]:
+        texts, states = model.instruct(briefings, states)
+        for i in np.flatnonzero(draw.random(len(texts)) < EXPLORE):
+            texts[i] = str(draw.choice(list(briefings[i].feasible)))
+        told.extend(zip(briefings, texts, strict=True))
+        return texts, states
+
+    first = int(draw.integers(1 << 30))
+    phrase = corpus.phraser("train", draw)
+    played = theatre.play(instruct, range(first, first + theatre.world.num_envs), phrase)
+    copies = {id(e.briefing): e.copy for e in played.examples}
+    of: dict[int, list[tuple[Any, str]]] = {}
+    for b, said in told:
+        if id(b) in copies:  # what is said when an episode is over is not of it
+            of.setdefault(copies[id(b)], []).append((b, said))
+    return [
+        {"task": theatre.task, "prompt": prompt(b), "said": as_data(said, 200), "won": bool(played.success[copy])}
+        | {"outcome": _outcome(row[i + 1][0]) if i + 1 < len(row) else "done" if played.success[copy] else "unfinished"}
+        for copy, row in of.items()
+        for i, (b, said) in enumerate(row)
+    ]
+
+
+def _outcome(after: Any) -> str:
+    """What the next briefing tells of the instruction before it."""
+    return after.outcomes[-1].rpartition(": ")[2] if after.outcomes else "unfinished"
+
+
+def rows(way: str, seed: int, rounds: int, folder: Path) -> list[dict[str, Any]]:
+    """Before, and after every round: success and held-out briefings of old and new tasks."""
+    model = LanguageModel(load(folder))
+    pupil = Pupil(model, "batch", dataclasses.replace(WAYS[way], seed=seed), folder)
+    draw = np.random.default_rng(seed)
+    schools = [Theatre(task, COPIES) for task in NEW]
+    stages = {task: Theatre(task, TRIED) for task in (*OLD, *NEW)}
+    held = rehearsal.load(folder)[1]
+    lines: list[dict[str, Any]] = []
+    made = []
+    for turn in range(rounds + 1):
+        verdict: dict[str, Any] = {}
+        if turn:
+            lines += [line for school in schools for line in lived(model, school, draw)]
+            verdict = pupil.learn(lines, len(lines), f"round {turn}")
+        about = {"way": way, "seed": seed, "round": turn, "taken": verdict.get("taken"), "why": verdict.get("why", "")}
+        scores = {task: round(success(model, stage), 4) for task, stage in stages.items()}
+        kept = {task: round(quality(model.model, each), 4) for task, each in held.items()}  # type: ignore[arg-type]
+        made.append(about | {"lessons": verdict.get("lessons", 0), "success": scores, "held_out_right": kept})
+        print(json.dumps(made[-1]), flush=True)
+    for theatre in (*schools, *stages.values()):
+        theatre.close()
+    return made
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    ask = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    ask.add_argument("--seeds", type=int, default=3)
+    ask.add_argument("--rounds", type=int, default=4)
+    ask.add_argument("--steps", type=int, default=1200, help="of the first training")
+    ask.add_argument("--models", type=Path, help="where the deployed model is kept  [default: made anew]")
+    ask.add_argument("--out", type=Path, default=RESULTS)
+    given = ask.parse_args(arguments)
+    torch.set_num_threads(1)
+    there = [json.loads(line) for line in given.out.read_text("utf-8").splitlines()] if given.out.exists() else []
+    size = {"rounds": given.rounds, "steps": given.steps}
+    known = {(r["way"], r["seed"]) for r in there if {k: r[k] for k in size} == size}
+    with tempfile.TemporaryDirectory() as aside:
+        folder = old_model(given.models or Path(aside) / "old", 0, given.steps)
+        for seed in range(given.seeds):
+            for way in (w for w in WAYS if (w, seed) not in known):
+                began = time.process_time()
+                made = rows(way, seed, given.rounds, folder)
+                about = {"date": datetime.date.today().isoformat(), "cpu_seconds": round(time.process_time() - began)}
+                with given.out.open("a", encoding="utf-8") as file:
+                    file.writelines(json.dumps(row | size | about) + "\n" for row in made)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
