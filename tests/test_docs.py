@@ -27,6 +27,7 @@ EXCERPTS = {  # pages with programs that are shown and not run ("py"), and why
     "environments/unity.md": "a build of Unity's",
     "environments/text.md": "others' environments",
     "methods.md": "parts of a longer program",
+    "evolution.md": "forty runs",
     "instructor.md": "parts of a longer program",
 }
 RUN = """
