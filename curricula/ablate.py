@@ -122,22 +122,29 @@ def ablate(
 def _of_task(run: Run, stage: Stage, after: int, other: str, episodes: int) -> Iterator[dict[str, Any]]:
     made, input = actors.curriculum_of(run), run.settings["input"]
     single, act = actors.load(run, after, stage.task)
-    interface = body.of(made, input, "central" in [m["name"] for m in run.settings.get("methods", ())])
     if other == stage.task:
         other = next(t for t in ELSEWHERE if t != stage.task)
     with contextlib.closing(registry.make(other)) as elsewhere:
         foreign = elsewhere.goal.text
     for kind in kinds(single) if input == "instructed" else ["true"]:
         told = Retold(kind, instructor(run).instruct, HashedWords(made.words), single, foreign)
-        how = {"settings": stage.settings, "partners": stage.partners, "timeout": stage.timeout}
-        world = interface.world(stage.task, episodes, told.encode, told.instruct, **how)
-        success = evaluation.evaluate(world, _afresh(act))["success"]
-        world.close()
-        low, high = wilson(round(success * episodes), episodes)
         name = kind if input == "instructed" else AS_LEARNT[input]
-        row = {"task": stage.task, "instruction": name, "success": success}
-        yield row | {"low": round(low, 4), "high": round(high, 4), "n": episodes}
+        yield {"task": stage.task, "instruction": name} | tried(run, stage, act, told.instruct, told.encode, episodes)
     single.close()
+
+
+def tried(
+    run: Run, stage: Stage, act: actors.Act, instruct: Instruct, encode: Encode | None, episodes: int
+) -> dict[str, Any]:
+    """success, low, high and n of a policy of the run in a stage's task, told so."""
+    overseen = "central" in [m["name"] for m in run.settings.get("methods", ())]
+    interface = body.of(actors.curriculum_of(run), run.settings["input"], overseen)
+    how = {"settings": stage.settings, "partners": stage.partners, "timeout": stage.timeout}
+    world = interface.world(stage.task, episodes, encode, instruct, **how)
+    success = evaluation.evaluate(world, _afresh(act))["success"]
+    world.close()
+    low, high = wilson(round(success * episodes), episodes)
+    return {"success": success, "low": round(low, 4), "high": round(high, 4), "n": episodes}
 
 
 def _afresh(act: actors.Act) -> actors.Act:
@@ -177,10 +184,19 @@ def command(
     run: Annotated[Path, Argument(metavar="RUN", help="the folder of a run")],
     task: Annotated[list[str] | None, Option(help="only this one; may be repeated")] = None,
     episodes: Annotated[int, Option(help="of each task and kind of instruction", min=1, max=100_000)] = 200,
+    whose: Annotated[
+        bool, Option("--whose-forgetting", help="instead: old and new language model with old and new policy")
+    ] = False,
     as_json: Annotated[bool, Option("--json", help="print JSON, for machines")] = False,
 ) -> None:
     """Try a run's policy with changed instructions: none, shuffled, wrong, of another task, in other words."""
     one = read_run(run)
+    if whose:
+        from . import attribution
+
+        made = attribution.write(one, rows := attribution.two_by_two(one, episodes))
+        typer.echo(json.dumps(rows, indent=1) if as_json else f"{attribution.told(rows)}\nrows: {made}")
+        return
     rows = ablate(one, episodes, task or (), (lambda _: None) if as_json else typer.echo)
     made = write(one, rows)
     if as_json:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ludus.agents.interface import INPUTS
-from ludus.curricula import ablate, cli, runner
+from ludus.curricula import ablate, attribution, cli, runner
 from ludus.curricula.baselines import of
 from ludus.curricula.record import read_run
 from ludus.envs import registry
@@ -85,6 +85,25 @@ def test_a_policy_that_listens_follows_wrong_words_and_the_report_finds_the_rows
     assert ablate.ablate(read_run(folder), 60) == rows, "the same again"
     assert cli.invoke(["ablate", str(folder), "--task", "BasicGaol-v0"]) == 2
     assert "did you mean ludus/BasicGoal-v0" in capsys.readouterr().err
+
+
+def test_old_and_new_model_are_tried_with_old_and_new_policy_of_every_task_but_the_last(tmp_path, capsys, monkeypatch):
+    made = of(TASK)
+    stages = [
+        s.model_copy(update={"task": TASK + after, "steps": 256}) for s in made.stages for after in ("", "#again")
+    ]
+    sizes = made.evaluation.model_copy(update={"per_stage": 1, "episodes": 2, "last_episodes": 2})
+    made = made.model_copy(update={"stages": tuple(stages), "evaluation": sizes})
+    folder = runner.run(made, out=tmp_path / "run", seed=100)
+    assert cli.invoke(["ablate", str(folder), "--whose-forgetting"]) == 2
+    assert "its instructor has not learnt; that takes" in capsys.readouterr().err
+    monkeypatch.setattr(attribution, "models", lambda run: {"old": goal_only, "new": goal_only})
+    assert cli.invoke(["ablate", str(folder), "--whose-forgetting", "--episodes", "6"]) == 0
+    rows = json.loads((folder / "two_by_two.json").read_text())
+    assert {(r["model"], r["policy"]) for r in rows} == {(a, b) for a in ("old", "new") for b in ("old", "new")}
+    assert len(rows) == 4 and {r["task"] for r in rows} == {TASK} and all(r["n"] == 6 for r in rows)
+    same = {r["policy"]: r["success"] for r in rows if r["model"] == "old"}
+    assert all(r["success"] == same[r["policy"]] for r in rows), "equal models, equal scores"
 
 
 def test_a_run_that_was_not_told_sentences_says_what_it_was_told(tmp_path):
