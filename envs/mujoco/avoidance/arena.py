@@ -179,6 +179,7 @@ class Arena(Task):
 
     def before_step(self):
         self.before = self.apart
+        self.came = self.come()
 
     def measure(self):
         self.here, self.speed = self.place.T.copy(), self.velocity.T.copy()
@@ -296,10 +297,19 @@ class Arena(Task):
         return self.sims.ray(eye, beam, geomgroup=SOLID, bodyexclude=own)[0]
 
     def reward(self):
-        """Up to 1 for coming to the own goal, a fifth of it only where there is room; -2 for those that touch."""
-        room = self.room
-        paid = approach(self.left, self.furthest, margin=0.1) * (0.8 + 0.2 * self.spaced(room)) - 2 * (room < 0)
+        """3 times the nearness to the goal that was gained in this step; a tenth of the nearness at every step, a fifth
+        of that only where there is room; -1 for those that touch.
+
+        Most is paid for coming, not for being there: touching ends the episode, and whoever would lose the pay of all
+        later steps by it dares not go.
+        """
+        come, room = self.come(), self.room
+        paid = 3 * (come - self.came) + 0.1 * come * (0.8 + 0.2 * self.spaced(room)) - (room < 0)
         return dict(zip(self.agents, paid, strict=True))
+
+    def come(self) -> np.ndarray:
+        """(robots, n) in [0, 1]: half a slope over the way to the own goal, half a peak on it."""
+        return approach(self.left, self.furthest, margin=0.1)
 
     def failure(self):
         """Two robots have touched, or one a pillar or a wall: `info["collisions"]` counts who touched whom."""

@@ -128,20 +128,14 @@ class Convoy(Arena):
         parts += [self.pillar.T[:2, None] - self.here[:, :, None]] if self.pillars else []
         return [self.own(part) for part in parts]
 
-    def reward(self):
-        """0.1, and 0.9 for the way that is gone; 0.4 of that only as the own distance to the robot ahead is kept (the
-        leader: the mean of all), 0.1 only where there is room around the pillars. -1 for those that touch.
+    def come(self):
+        """(robots, n): the share of the way that is gone, 0.4 of it only as the distance to the robot ahead is kept.
+
+        The leader: as all keep theirs.
         """
         keep = approach(self.off, 0.6, margin=0.08)
         mean = sum(keep[1:], keep[0]) / len(keep)
-        kept = np.vstack([mean, keep])
-        paid = (0.1 + 0.9 * self.done) * (0.5 + 0.4 * kept + 0.1 * self.spaced(self._clear())) - (self.room < 0)
-        return dict(zip(self.agents, paid, strict=True))
-
-    def _clear(self):
-        """(robots, n): the narrowest gap between each robot and a pillar, m."""
-        gaps = self.gaps[self._pillars].reshape(self.robots, self.pillars, len(self.place))
-        return gaps.min(axis=1, initial=np.inf)
+        return (0.1 + 0.9 * self.done) * (0.6 + 0.4 * np.vstack([mean, keep]))
 
     def state(self):
         return super().state() | {"passed": self.passed, "trail": self.trail}

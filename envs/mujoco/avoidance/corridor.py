@@ -73,16 +73,16 @@ class Corridor(Arena):
         """(robots, n): how far each has still to go until it is out of the corridor, its hull too, m; at least 0."""
         return np.maximum(self.length / 2 + self.radius - self.ahead, 0)
 
-    def reward(self):
-        """0.2 for coming to the own disc, 0.8 for the two on their mean, so that who makes way gains by it; a fifth of
-        it only where there is room between them; -2 for touching. Until the other is out, whoever is behind it is
-        paid for keeping 20 cm from its way instead: from the corridor's mouth to the other's disc."""
+    def come(self):
+        """(robots, n): 0.2 for coming to the own disc, 0.8 for the two on their mean: who makes way gains by it.
+
+        Until the other is out, whoever is behind it is paid for keeping 20 cm from its way instead: from the corridor's
+        mouth to the other's disc.
+        """
         come = approach(self.left, self.furthest, margin=0.1)
         waits = (self.ahead < self.ahead[::-1]) & (self.ahead[::-1] < self.length / 2 + 0.12)
         come = np.where(waits, np.minimum(come, 0.2) * np.minimum(self.beside_way / 0.2, 1), come)
-        come = 0.2 * come + 0.4 * (come[0] + come[1])
-        paid = come * (0.8 + 0.2 * self.spaced(self.gaps[0])) - 2 * (self.room < 0)
-        return dict(zip(self.agents, paid, strict=True))
+        return 0.2 * come + 0.4 * (come[0] + come[1])
 
     def scripted(self):
         """Who is further goes first; the other comes near, beside the way, and waits until the corridor is free."""
