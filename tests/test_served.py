@@ -120,6 +120,19 @@ def test_a_process_that_died_is_named_with_its_last_words():
         lost.ask("make", world=0, kind="gymnasium", settings={}, copies=1)
 
 
+def test_an_interruption_between_question_and_answer_ends_the_process_and_the_next_world_has_a_new_one(monkeypatch):
+    world = pendulum()
+
+    def interrupted(pipe):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(server, "receive", interrupted)
+        world.reset(np.arange(3), [1, 2, 3])
+    world.close()  # says nothing to who has gone
+    assert pendulum().reset(np.arange(3), [1, 2, 3])[0]["player"].shape == (3, 3)
+
+
 def test_messages_hold_arrays_and_json_and_nothing_that_could_run():
     pipe = io.BytesIO()
     arrays = {"a": np.arange(6, dtype=np.int64).reshape(2, 3), "b": np.array([True, False]), "none": np.zeros((0, 4))}

@@ -9,7 +9,6 @@ is each copy's seed and what it was told since, and restoring plays that again: 
 from __future__ import annotations
 
 import atexit
-import functools
 import itertools
 import os
 import subprocess
@@ -51,6 +50,9 @@ class Far:
             answer = server.receive(self.process.stdout)
         except BrokenPipeError:
             answer = None
+        except BaseException:  # interrupted between question and answer: what came next would answer this one
+            self.end()
+            raise
         if answer is None:
             raise RuntimeError(f"the process of {self.process.args[0]} ended: {self._last_words()}")  # type: ignore[index]
         if "error" in answer[0]:
@@ -67,10 +69,14 @@ class Far:
         return next((line for line in reversed(lines) if line.strip()), "without a word")[:300]
 
 
-@functools.cache
+_FAR: dict[str, Far] = {}
+
+
 def far(python: str) -> Far:
-    """The one process of that Python."""
-    return Far(python)
+    """The one process of that Python; a new one where the last has ended."""
+    if python not in _FAR or _FAR[python].process.poll() is not None:
+        _FAR[python] = Far(python)
+    return _FAR[python]
 
 
 class Served(World):
