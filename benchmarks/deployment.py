@@ -69,7 +69,7 @@ def lived(model: LanguageModel, theatre: Theatre, draw: np.random.Generator) -> 
 
     def instruct(briefings: Sequence[Any], states: Sequence[Any]) -> tuple[list[str], list[Any]]:
         texts, states = model.instruct(briefings, states)
-        for i in np.flatnonzero(draw.random(len(texts)) < EXPLORE):
+        for i in np.flatnonzero(draw.random(len(texts)) < EXPLORE).tolist():
             texts[i] = str(draw.choice(list(briefings[i].feasible)))
         told.extend(zip(briefings, texts, strict=True))
         return texts, states

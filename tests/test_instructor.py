@@ -101,7 +101,7 @@ def test_our_own_pass_of_a_small_model_has_the_librarys_numbers_and_sees_new_wei
     np.testing.assert_allclose(np.concatenate(before), np.concatenate(other.choose(*asked)), atol=2e-3)
     assert ours._swift is not None and ours.tokens == other.tokens
     with torch.no_grad():
-        model.model.layers[0].mlp.up_proj.weight.mul_(3.0)
+        model.get_parameter("model.layers.0.mlp.up_proj.weight").mul_(3.0)
     after = np.concatenate(ours.choose(*asked))
     np.testing.assert_allclose(after, np.concatenate(other.choose(*asked)), atol=2e-3)
     assert np.abs(after - np.concatenate(before)).max() > 0.01

@@ -36,7 +36,8 @@ def _board(study: Study) -> dict[str, Any]:
 def _steps(stages: Any) -> str:
     """Of the whole life: boards of one curriculum differ in it where algorithms take shares of the budget."""
     each = [stage.get("steps") for stage in stages if isinstance(stage, dict)] if isinstance(stages, list) else []
-    return quantity("steps", sum(each)) if each and all(isinstance(n, int) for n in each) else ""
+    known = [steps for steps in each if isinstance(steps, int)]
+    return quantity("steps", sum(known)) if known and len(known) == len(each) else ""
 
 
 def _lines(study: Study) -> list[dict[str, Any]]:

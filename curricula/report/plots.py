@@ -231,8 +231,8 @@ def partners(found: Matrix) -> Figure:
 def square(found: Sequence[Level], ages: Sequence[str]) -> Figure:
     """Success of old and new model (rows) with old and new policy (columns); found: row by row."""
     values = np.array([level.success for level in found]).reshape(len(ages), len(ages))
-    names = [[f"{age} {what}" for age in ages] for what in ("model", "policy")]
-    figure, axes = _grid(values, *names, HEAT, (0, 1))
+    rows, columns = ([f"{age} {what}" for age in ages] for what in ("model", "policy"))
+    figure, axes = _grid(values, rows, columns, HEAT, (0, 1))
     figure.set_size_inches(3.6, 1.9)
     for place, level in enumerate(found):
         if level.low is not None and level.high is not None:
