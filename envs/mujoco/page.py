@@ -54,7 +54,8 @@ def section(id: str) -> str:
     for group in world.groups:
         lines += ["Observation:", "", *_table(task.entries[group]), "", "Action:", "", *_table(task.actions[group]), ""]
     lines += [f"Reward: {_all(task.reward)}", ""]
-    lines += [f"Nearness: {_all(getattr(task, "come", None))}", ""] if "nearness" in _all(task.reward) else []
+    if "nearness" in _all(task.reward):
+        lines += [f"Nearness: {_all(getattr(task, 'come', None))}", ""]
     lines += [f"Ends early: {_all(task.failure)}", ""]
     lines += [
         f"Goal: {' — or: '.join(goal.text for goal in task.goals)}.",
