@@ -344,7 +344,7 @@ def test_what_the_instructor_said_is_counted_and_stays_text(tmp_path):
     first, second = choices.said([run])
     assert (first.text, first.times, first.done) == ("take the cup", 4, 0.75) and second.text == HOSTILE
     page = report.write([run], tmp_path / "report.html").read_text()
-    assert "What the instructor said" in page and "<td>75 %</td>" in page and HOSTILE not in page
+    assert "What the instructor said" in page and "<td>75&nbsp;%</td>" in page and HOSTILE not in page
 
 
 def test_bands_of_profiles_hold_the_profile_and_widen_with_spread():
