@@ -33,7 +33,8 @@ format: .venv/developed
 	$(BIN)/ruff format .
 
 proofs: .venv/installed
-	@set -e; for proof in benchmarks/*.py; do echo "$$proof"; $(BIN)/python $$proof; done
+	@failed=; for proof in benchmarks/*.py; do echo "$$proof"; $(BIN)/python $$proof || failed="$$failed $$proof"; done; \
+	test -z "$$failed" || { echo "failed:$$failed"; exit 1; }
 
 docs: .venv/documented build/types
 	PATH="$(CURDIR)/$(BIN):$$PATH" NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet

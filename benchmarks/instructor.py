@@ -1,6 +1,6 @@
 """How well a language model instructs on held-out scenes, beside chance, copying and a wrong instructor.
 
-    python benchmarks/instructor.py [--model shipped] [--episodes 60] [--only TASK] [--who NAME] [--out FILE]
+    python benchmarks/instructor.py [--model shipped] [--episodes 40] [--only TASK] [--who NAME] [--out FILE]
 
 A row a (task, who, wordings): valid and success before any retry or fall-back, with 95 % Wilson intervals. Counted are
 scenes whose layout, combination of objects and, for "held-out", wording were kept from training, that offer four

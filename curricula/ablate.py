@@ -16,12 +16,12 @@ from typer import Argument, Option
 from ..envs import registry
 from ..envs.core import World
 from ..envs.instructions import Encode, HashedWords, Instruct, Instruction, parse, reads_scene
-from . import actors, body, evaluation, folder
+from . import actors, evaluation, folder
 from .curriculum import Stage
 from .record import Run, read_run
+from .report.beside import ABLATIONS, ATTRIBUTION
 from .statistics import wilson
 
-FILE = "ablations.json"
 KINDS = {
     "true": "what the run's instructor says",
     "none": "nothing: zeros in the place of the vector",
@@ -137,10 +137,7 @@ def tried(
     run: Run, stage: Stage, act: actors.Act, instruct: Instruct, encode: Encode | None, episodes: int
 ) -> dict[str, Any]:
     """success, low, high and n of a policy of the run in a stage's task, told so."""
-    overseen = "central" in [m["name"] for m in run.settings.get("methods", ())]
-    interface = body.of(actors.curriculum_of(run), run.settings["input"], overseen)
-    how = {"settings": stage.settings, "partners": stage.partners, "timeout": stage.timeout}
-    world = interface.world(stage.task, episodes, encode, instruct, **how)
+    world = actors.world(run, stage.task, episodes, encode=encode, instruct=instruct)
     success = evaluation.evaluate(world, _afresh(act))["success"]
     world.close()
     low, high = wilson(round(success * episodes), episodes)
@@ -174,10 +171,10 @@ def sensitivity(rows: Sequence[dict[str, Any]], to: str = "wrong") -> dict[str, 
     return {task: s - score[task, to] for (task, kind), s in score.items() if kind == "true" and (task, to) in score}
 
 
-def write(run: Run, rows: Sequence[dict[str, Any]]) -> Path:
+def write(run: Run, rows: Sequence[dict[str, Any]], name: str = ABLATIONS) -> Path:
     """Keep the rows in the run's folder, where the report finds them."""
-    folder.write_json(run.folder / FILE, list(rows))
-    return run.folder / FILE
+    folder.write_json(run.folder / name, list(rows))
+    return run.folder / name
 
 
 def command(
@@ -194,7 +191,7 @@ def command(
     if whose:
         from . import attribution
 
-        made = attribution.write(one, rows := attribution.two_by_two(one, episodes))
+        made = write(one, rows := attribution.two_by_two(one, episodes), ATTRIBUTION)
         typer.echo(json.dumps(rows, indent=1) if as_json else f"{attribution.told(rows)}\nrows: {made}")
         return
     rows = ablate(one, episodes, task or (), (lambda _: None) if as_json else typer.echo)

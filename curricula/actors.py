@@ -10,7 +10,7 @@ import numpy as np
 
 from ..envs import registry
 from ..envs.core import World
-from .curriculum import Curriculum
+from .curriculum import Curriculum, Stage
 from .record import Run, RunError, inside, read_run
 
 Act = Callable[..., np.ndarray]  # observations (agents, width), and masks where there are -> actions (agents, …)
@@ -71,6 +71,23 @@ def stages(run: Run) -> list[int]:
     return found
 
 
+def world(run: Run, task: str, copies: int, **how: Any) -> World:
+    """Copies of a task as the run lived in it: its body, settings, partners and timeout.
+
+    how: encode and instruct, where sentences become other vectors or somebody else says them (Interface.world).
+    """
+    from . import body
+
+    made = curriculum_of(run)
+    interface = body.of(made, run.settings["input"], "central" in [m["name"] for m in run.settings.get("methods", ())])
+    return interface.world(task, copies, **how, **told(made.tasks[made.index(task)]))
+
+
+def told(stage: Stage) -> dict[str, Any]:
+    """What a world of the stage is made with."""
+    return {"settings": stage.settings, "partners": stage.partners, "timeout": stage.timeout}
+
+
 def load(run: Run, stage: int, task: str) -> tuple[World, Act]:
     """One copy of task in the run's body, and the policy as it was at the end of stage.
 
@@ -114,8 +131,7 @@ def dressed(
     names = [m["name"] for m in methods]
     interface = body.of(made, input, "central" in names)
     stage = made.tasks[made.index(task)] if task in interface.tasks else None
-    how = {"settings": stage.settings, "partners": stage.partners, "timeout": stage.timeout} if stage else {}
-    world = interface.world(task, 1, **how)
+    world = interface.world(task, 1, **told(stage) if stage else {})
     shape = {k: v for k, v in settings.items() if k in SHAPING}
     known = {k: v for k, v in (METHODS | TEAMS).items() if not divided(k)}
 

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from ..envs.instructions import Instruct
-from . import actors, folder
+from . import actors
 from .ablate import tried
 from .record import Run, RunError
-
-FILE = "two_by_two.json"
 
 
 def two_by_two(run: Run, episodes: int = 200) -> list[dict[str, Any]]:
@@ -55,9 +52,3 @@ def told(rows: Sequence[dict[str, Any]]) -> str:
         f"{r['task']}: {r['model']} model, {r['policy']} policy: {r['success']:.2f} ({r['low']:.2f} to {r['high']:.2f})"
         for r in rows
     )
-
-
-def write(run: Run, rows: Sequence[dict[str, Any]]) -> Path:
-    """Keep the rows in the run's folder, where the report finds them."""
-    folder.write_json(run.folder / FILE, list(rows))
-    return run.folder / FILE

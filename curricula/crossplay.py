@@ -12,9 +12,9 @@ from typer import Argument, Option
 
 from ..agents.team.crossplay import crossplay
 from ..agents.team.teams import divided
-from ..envs.core import World
-from . import body, folder
+from . import folder
 from .actors import Act, curriculum_of, load, stages
+from .actors import world as world_of
 from .record import Run, RunError, read_run
 from .report.beside import CROSSPLAY
 
@@ -50,7 +50,7 @@ def matrices(players: Sequence[Player], episodes: int, task: str | None = None) 
         raise RunError(f"{run.folder}: {task} is no task of {run.curriculum}")
     alone = True
     for name in names:
-        with _world(run, name, episodes) as world:
+        with contextlib.closing(world_of(run, name, episodes)) as world:
             if len(world.agents) > 1:
                 alone = False
                 success = crossplay(world, [_act(player, name) for player in players])
@@ -72,19 +72,6 @@ def _ends(runs: Sequence[Run]) -> list[Player]:
     return [(f"{run.label} {run.seed}", run, stages(run)[-1]) for run in runs]
 
 
-@contextlib.contextmanager
-def _world(run: Run, task: str, episodes: int) -> Iterator[World]:
-    """episodes copies of the task in the run's body."""
-    made = curriculum_of(run)
-    stage = made.tasks[made.index(task)]
-    how = {"settings": stage.settings, "partners": stage.partners, "timeout": stage.timeout}
-    world = body.of(made, run.settings["input"], _named(run, "central")).world(task, episodes, **how)
-    try:
-        yield world
-    finally:
-        world.close()
-
-
 def _act(player: Player, task: str) -> Act:
     name, run, stage = player
     if team := next(filter(divided, (m["name"] for m in run.settings["methods"])), None):
@@ -94,7 +81,3 @@ def _act(player: Player, task: str) -> Act:
     if getattr(act, "remembers", False):
         raise RunError(f"{run.folder}: {name} has a memory of the episode; cross-play takes policies without")
     return act
-
-
-def _named(run: Run, method: str) -> bool:
-    return method in [m["name"] for m in run.settings["methods"]]

@@ -188,20 +188,8 @@ def command(
     chosen = algorithm or made.usual
     path = out or Path("runs") / f"{made.name}-evolution"
     with shown() as tell:
-        best = evolve(
-            made,
-            path,
-            chosen,
-            method or (),
-            population,
-            generations,
-            genes(chosen, vary),
-            score,
-            seed,
-            lives,
-            tier,
-            tell,
-        )
+        how = {"table": genes(chosen, vary), "score": score, "seed": seed, "lives": lives, "tier": tier, "tell": tell}
+        best = evolve(made, path, chosen, method or (), population, generations, **how)
     told = ", ".join(f"{k} {_short(v)}" for k, v in best["settings"].items())
     print(f"best of {len(read(path)['individuals'])}: {best['id']:03d}, {score} {best['score']:.3f}: {told}")
     first = [_name(0, s) for s in range(seed, seed + lives)]

@@ -200,7 +200,8 @@ class Life:
         return part.enough is not None and self._success[part.name] >= part.enough
 
     def _end(self, part: Part) -> None:
-        if all(after.announced for after in self.parts[self.at["stage"] + 1 :][:1]):
+        following = self.at["stage"] + 1
+        if following == len(self.parts) or self.parts[following].announced:
             self.learner.finish()
         self._evaluate(self.at["stage"], self._tried(part), last=True)
         self.mind.stage_ended(part.name)

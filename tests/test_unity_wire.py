@@ -79,3 +79,38 @@ def test_who_leaves_early_who_is_paid_and_who_begins_again_are_the_same(near_and
         left += int(((some > 0) & (some < 3)).any())
         ends += int(result.done.any() and not result.done.all())
     assert left > 5 and ends > 1
+
+
+def test_a_restart_without_a_seed_costs_no_exchange_and_changes_no_life(near_and_far, monkeypatch):
+    """Told with the end, it may be taken, saved before it is told, put off, or made nothing of by a seed."""
+    near, far = near_and_far("ludus/BasicGoal-v0", max_episode_steps=3)
+    rng, everyone = np.random.default_rng(0), np.arange(COPIES)
+    sent = []
+
+    def alike(moments):
+        (seen, info), (told, other) = moments
+        assert all(np.array_equal(seen[a], told[a]) for a in near.agents)
+        assert all(np.array_equal(info[k], other[k]) for k in info)
+
+    def stepped(count):
+        for _ in range(count):
+            actions = {a: rng.integers(0, 3, (COPIES, 1)) for a in near.agents}
+            now = [world.step(actions) for world in (near, far)]
+            alike([(step.obs, step.info) for step in now])
+        return now[0].done.all()
+
+    alike([world.reset(everyone, [4, 5]) for world in (near, far)])
+    monkeypatch.setattr(far.client, "reset", lambda reset=far.client.reset: (sent.append(1), reset()))
+    for late in (0, 1, 0):
+        assert stepped(3 + late) or late
+        exchanges = len(sent)
+        alike([world.reset(everyone) for world in (near, far)])
+        assert len(sent) == exchanges + bool(late)  # what was shown ahead is shown once
+    saved = [world.state() for world in (near, far)]
+    stepped(2)
+    alike([world.restore(state) for world, state in zip((near, far), saved, strict=True)])
+    assert stepped(3)
+    alike([world.reset(everyone, [9, 10]) for world in (near, far)])
+    stepped(3)
+    alike([world.reset(everyone[:1]) for world in (near, far)])
+    stepped(2)
