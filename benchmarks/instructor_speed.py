@@ -1,12 +1,13 @@
 """How much of its speed training keeps when the shipped model instructs, from a cold cache, in processor time.
 
-    python benchmarks/instructor_speed.py [--steps 40960] [--copies 256] [--pairs 3] [--profile]
+    python benchmarks/instructor_speed.py [--task NAME] [--steps 40960] [--copies 256] [--pairs 3] [--profile]
 
-Household with quests of two to eight commands, learnt by masked PPO as `ludus run Household-v0` does. Two learners
-with one seed, one instructed by the fixed instructor and one by the model, take turns; share is fixed time ÷ model time
-of a turn, with a 95 % bootstrap interval over the turns. Beside it stand how often the model was asked, how many
-answers were kept ones, and how many instructions an episode had. A row goes to results/instructor-speed.jsonl; --model
-is another one than the shipped; --profile prints where the time goes instead.
+The tasks: Household with quests of two to eight commands, and FetchFromFridge, where an instruction that was not
+carried out has timed out after 40 of 150 steps; each is learnt as `ludus run` does. Two learners with one seed, one
+instructed by the fixed instructor and one by the model, take turns; share is fixed time ÷ model time of a turn, with a
+95 % bootstrap interval over the turns. Beside it stand how often the model was asked, how many answers were kept ones,
+and how many instructions an episode had. A row goes to results/instructor-speed.jsonl; --model is another one than the
+shipped; --profile prints where the time goes instead.
 """
 
 from __future__ import annotations
@@ -33,26 +34,30 @@ from ludus.curricula.mind import Mind
 from ludus.curricula.statistics import interval
 
 RESULTS = Path(__file__).parent / "results" / "instructor-speed.jsonl"
-TASK, SETTINGS = "ludus/Household-v0", {"steps": [2, 8]}
+TASKS: dict[str, dict[str, Any]] = {
+    "Household-v0": {"settings": {"steps": [2, 8]}},
+    "FetchFromFridge-v0": {"timeout": 40},
+}
 
 
 class Lesson:
     """A learner of the task under an instructor. spent: processor seconds, a turn each."""
 
-    def __init__(self, instructor: str, copies: int, steps: int, folder: Path, model: str):
-        alone = curriculum.load(TASK)
-        stage = alone.stages[0].model_copy(update={"settings": SETTINGS, "steps": steps})
+    def __init__(self, task: str, instructor: str, copies: int, steps: int, folder: Path, model: str):
+        alone = curriculum.load(task)
+        stage = alone.stages[0].model_copy(update={"steps": steps} | TASKS[task])
         alone = alone.model_copy(update={"stages": (stage,)})
         planned = plan.plan(alone, alone.usual, instructor=instructor)
         self.mind = Mind(planned, folder)
         if isinstance(asked := self.mind.instructor, LanguageModel):
             asked.adopt(load(model), fingerprint(model))  # opened before the clock runs
         interface = body.of(planned.curriculum, "instructed")
-        self.env = interface.env([TASK], copies, [SETTINGS], instruct=self.mind.instruct)
+        how: dict[str, Any] = {"timeouts": [stage.timeout], "instruct": self.mind.instruct}
+        self.env = interface.env([stage.task], copies, [stage.settings], **how)
         self.view: Any = self.env.world.world  # the instructed view, which counts episodes
         settings = planned.settings | {"n_steps": planned.settings["n_steps"] * planned.settings["rows"] // copies}
         self.learner = Learner(planned.algorithm, settings=settings, device="cpu")
-        self.learner.start(TASK, self.env, steps=steps)
+        self.learner.start(stage.task, self.env, steps=steps)
         self.spent: list[float] = []
 
     def learn(self, steps: int) -> None:
@@ -61,8 +66,8 @@ class Lesson:
         self.spent.append(time.process_time() - began)
 
 
-def measured(copies: int, steps: int, pairs: int, folder: Path, name: str) -> dict[str, Any]:
-    fixed, model = (Lesson(who, copies, steps * pairs, folder, name) for who in ("fixed", "language-model"))
+def measured(task: str, copies: int, steps: int, pairs: int, folder: Path, name: str) -> dict[str, Any]:
+    fixed, model = (Lesson(task, who, copies, steps * pairs, folder, name) for who in ("fixed", "language-model"))
     for _ in range(pairs):
         fixed.learn(steps)
         model.learn(steps)
@@ -81,8 +86,8 @@ def measured(copies: int, steps: int, pairs: int, folder: Path, name: str) -> di
     }  # fmt: skip
 
 
-def profile(copies: int, steps: int, folder: Path, model: str) -> None:
-    lesson, watch = Lesson("language-model", copies, steps, folder, model), cProfile.Profile(time.process_time)
+def profile(task: str, copies: int, steps: int, folder: Path, model: str) -> None:
+    lesson, watch = Lesson(task, "language-model", copies, steps, folder, model), cProfile.Profile(time.process_time)
     lesson.mind.instructor._timed = lambda work: work()  # type: ignore[attr-defined]  # in the thread that is watched
     watch.runcall(lesson.learn, steps)
     pstats.Stats(watch).sort_stats("cumulative").print_stats(60)
@@ -90,6 +95,7 @@ def profile(copies: int, steps: int, folder: Path, model: str) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     ask = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    ask.add_argument("--task", choices=TASKS, default="Household-v0")
     ask.add_argument("--copies", type=int, default=256)
     ask.add_argument("--steps", type=int, default=40960, help="of a turn")
     ask.add_argument("--pairs", type=int, default=3)
@@ -99,14 +105,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as folder:
         if given.profile:
-            profile(given.copies, given.steps, Path(folder), given.model)
+            profile(given.task, given.copies, given.steps, Path(folder), given.model)
             return 0
         row = {
-            "task": TASK,
+            "task": f"ludus/{given.task}",
             "model": f"{Path(given.model).name} {fingerprint(given.model)[-16:]}",
             "date": datetime.date.today().isoformat(),
         }
-        row |= measured(given.copies, given.steps, given.pairs, Path(folder), given.model)
+        row |= measured(given.task, given.copies, given.steps, given.pairs, Path(folder), given.model)
     print(json.dumps(row))
     with RESULTS.open("a", encoding="utf-8") as file:
         file.write(json.dumps(row) + "\n")

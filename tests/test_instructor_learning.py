@@ -2,12 +2,13 @@
 
 import dataclasses
 import json
+import sys
 
 import numpy as np
 import pytest
 import torch
 
-from ludus.agents.instructors import distilling, lessons, loading, rehearsal, training, updating
+from ludus.agents.instructors import distilling, lessons, loading, rehearsal, swift, training, updating
 from ludus.agents.instructors.corpus import Pair
 from ludus.agents.instructors.language_model import LanguageModel
 from ludus.agents.instructors.lessons import Lesson
@@ -218,7 +219,24 @@ def test_fresh_answers_to_old_prompts_are_the_models_own(tiny):
     assert quality(update(tiny, NEW, strange, dataclasses.replace(how, fresh=False)), held(OLD)) < 0.5
 
 
-def test_what_cannot_be_is_said(tiny):
+def test_adapters_learn_and_are_merged_into_a_model_like_any_other(tiny, monkeypatch):
+    first, chance = weights(tiny.model), torch.random.get_rng_state()
+    other = [x._replace(answer=OLD[-1].answer) for x in NEW]  # words that it knows
+    asked = [Held(x.prompt, (x.answer, *(y.answer for y in OLD if y.answer != x.answer))) for x in other]
+    how = dataclasses.replace(QUICK, adapter="lora", steps=60)
+    learnt = update(tiny, other, OLD, how)
+    assert same(first, weights(tiny.model)) and torch.equal(chance, torch.random.get_rng_state())
+    assert quality(tiny, asked) <= 0.5 and quality(learnt, asked) >= 0.8 and quality(learnt, held(OLD)) >= 0.8
+    after = weights(learnt.model)
+    assert after.keys() == first.keys() and swift.fits(learnt.model)
+    changed = {name for name in first if not torch.equal(first[name], after[name])}
+    assert changed and all("_proj." in name for name in changed)
+    monkeypatch.setattr(updating, "LARGE", 1000)
+    assert same(after, weights(update(tiny, other, OLD, dataclasses.replace(how, adapter="auto")).model))
+
+
+def test_what_cannot_be_is_said(tiny, monkeypatch):
+    monkeypatch.setitem(sys.modules, "peft", None)
     with pytest.raises(ValueError, match="needs peft"):
         update(tiny, NEW, OLD, Update(adapter="lora"))
     with pytest.raises(ValueError, match="did you mean kl"):

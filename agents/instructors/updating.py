@@ -16,7 +16,8 @@ from .lessons import Lesson
 from .training import encoded, logits_of, stacked
 
 ANCHORS = ("kl", "l2", "none")
-ADAPTERS = ("full", "lora")
+ADAPTERS = ("auto", "full", "lora")
+LARGE = 50_000_000  # parameters, from which on adapters learn instead of the weights, unless they are asked for
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,7 +27,9 @@ class Update:
     steps: of the optimiser; batch: lessons in each of its `accumulate` parts; rate: of learning.
     replay: share of each part that is old briefings; fresh: with what the model answers to them now.
     anchor: what holds it to the model before: "kl" (the divergence of the answers' tokens on old briefings), "l2" (of
-        the weights), "none"; strength: its weight. adapter: "full", or "lora" (Hu et al. 2021), which needs peft.
+        the weights), "none"; strength: its weight.
+    adapter: "full" learns the weights, "lora" low-rank ones beside them (Hu et al. 2021), which needs peft; "auto" is
+        "lora" for models of 50 million parameters and more.
     margin: share of held-out briefings of a task that an update may lose; least: lessons below which none is made.
     """
 
@@ -38,7 +41,7 @@ class Update:
     fresh: bool = False
     anchor: str = "kl"
     strength: float = 1.0
-    adapter: str = "full"
+    adapter: str = "auto"
     margin: float = 0.02
     least: int = 8
     seed: int = 0
@@ -98,7 +101,7 @@ def update(before: Decoder, lessons: Sequence[Lesson], old: Sequence[Lesson], ho
             (loss / how.accumulate).backward()
         torch.nn.utils.clip_grad_norm_(learnt, 1.0)
         optimizer.step()
-    merged = model.merge_and_unload() if how.adapter == "lora" else model
+    merged = model.merge_and_unload() if hasattr(model, "merge_and_unload") else model
     return Decoder(merged, tokens, before.chat, before.longest, before.chunk)
 
 
@@ -135,15 +138,17 @@ def divergence(teacher: torch.Tensor, student: torch.Tensor, labels: torch.Tenso
 
 
 def _adapted(model: Any, how: Update) -> Any:
-    if how.adapter == "full":
+    large = sum(p.numel() for p in model.parameters()) >= LARGE
+    if how.adapter == "full" or (how.adapter == "auto" and not large):
         return model
     try:
-        import peft  # type: ignore[import-not-found]
+        import peft
     except ImportError:
         raise ValueError('adapter "lora" needs peft: pip install "ludus[lora]", or use adapter "full"') from None
-    torch.manual_seed(how.seed)
-    shape = peft.LoraConfig(r=8, lora_alpha=16, target_modules=["q_proj", "v_proj"], task_type="CAUSAL_LM")
-    return peft.get_peft_model(model, shape)
+    shape = peft.LoraConfig(r=8, lora_alpha=16, target_modules="all-linear", task_type="CAUSAL_LM")
+    with torch.random.fork_rng():  # peft draws from torch's own generator
+        torch.manual_seed(how.seed)
+        return peft.get_peft_model(model, shape)
 
 
 # The gate

@@ -62,6 +62,7 @@ class Arena(Task):
     close = 0.06  # a robot this near its goal has arrived, m
     colours: ClassVar[Mapping[str, tuple[float, ...]]] = COLOURS  # the robots' names, the first `robots` of them
     furthest = 1.2  # the way at which nothing is paid for coming nearer, m
+    stay = 0.1  # share of the nearness that is paid at every step
     targets: ClassVar[tuple[str, ...]] = ("goal",)  # what each of places is; one per goal of the task, or one for all
     things: ClassVar[tuple[Entry, ...]] = ()  # what see shows, (x, y) pairs
     walls: tuple[tuple[float, float], ...] = ()  # half of each one's size along x and y, m
@@ -297,14 +298,14 @@ class Arena(Task):
         return self.sims.ray(eye, beam, geomgroup=SOLID, bodyexclude=own)[0]
 
     def reward(self):
-        """3 times the nearness to the goal that was gained in this step; a tenth of the nearness at every step, a fifth
-        of that only where there is room; -1 for those that touch.
+        """3 times the nearness to the goal that was gained in this step; a share of the nearness, `stay`, at every
+        step, a fifth of that only where there is room; -1 for those that touch.
 
         Most is paid for coming, not for being there: touching ends the episode, and whoever would lose the pay of all
         later steps by it dares not go.
         """
         come, room = self.come(), self.room
-        paid = 3 * (come - self.came) + 0.1 * come * (0.8 + 0.2 * self.spaced(room)) - (room < 0)
+        paid = 3 * (come - self.came) + self.stay * come * (0.8 + 0.2 * self.spaced(room)) - (room < 0)
         return dict(zip(self.agents, paid, strict=True))
 
     def come(self) -> np.ndarray:
