@@ -108,7 +108,7 @@ def _ray() -> Any:
     try:
         import ray
     except ImportError:
-        raise ValueError("--ray needs Ray, which is an extra: pip install 'ludus[ray]'") from None
+        raise ValueError("--ray needs Ray, which is an extra: pip install 'ray>=2.50'") from None
     return ray
 
 

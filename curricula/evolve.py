@@ -37,7 +37,7 @@ class Population:
 
             from . import breeding
         except ImportError as error:
-            raise ImportError("evolution needs Optuna: pip install 'ludus[evolution]'") from error
+            raise ImportError("evolution needs Optuna: pip install 'optuna>=5'") from error
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         self.made, self.genes, self.path, self.size, self.seeds, self.score = made, genes, path, size, seeds, score
         self.how, self._breeding = how, breeding

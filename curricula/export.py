@@ -65,7 +65,7 @@ def minari(task: str, out: Path, policy: str = "best", episodes: int = 20, seed:
         import minari
         from minari.data_collector import EpisodeBuffer
     except ImportError:
-        raise ValueError("a dataset needs Minari, which is an extra: pip install 'ludus[export]'") from None
+        raise ValueError("a dataset needs Minari: pip install 'minari>=0.5.3' 'h5py>=3.12'") from None
     world, act, name = actors.player(task, policy, seed)
     joint, short = Joint(world), registry.spec(task).id.rpartition("/")[2].rpartition("-v")[0].lower()
     id = f"ludus/{short}/{name if name in PLAIN else 'learnt'}-v0"

@@ -148,7 +148,7 @@ def test_what_cannot_be_evolved_is_refused_before_anything_is_written(small, who
     with pytest.raises(ValueError, match="another evolution"):
         grown(small, whole[0], 2, seed=101)
     monkeypatch.setitem(sys.modules, "optuna", None)
-    with pytest.raises(ImportError, match=re.escape("pip install 'ludus[evolution]'")):
+    with pytest.raises(ImportError, match=re.escape("pip install 'optuna>=5'")):
         grown(small, tmp_path / "y", 1)
 
 

@@ -144,7 +144,7 @@ def _adapted(model: Any, how: Update) -> Any:
     try:
         import peft
     except ImportError:
-        raise ValueError('adapter "lora" needs peft: pip install "ludus[lora]", or use adapter "full"') from None
+        raise ValueError("adapter lora needs peft: pip install 'peft>=0.15', or use adapter full") from None
     shape = peft.LoraConfig(r=8, lora_alpha=16, target_modules="all-linear", task_type="CAUSAL_LM")
     with torch.random.fork_rng():  # peft draws from torch's own generator
         torch.manual_seed(how.seed)

@@ -1,7 +1,7 @@
 """Text environments of others as worlds: any of Gymnasium whose observations are text, and TextWorld games.
 
     envs.make("ludus.envs.views.external:make", 4, env="module:TheirText-v0", commands=["look", "go north"])
-    envs.make("ludus.envs.views.external:make", 4, env="game.z8", commands=[…])  # pip install "ludus[textworld]"
+    envs.make("ludus.envs.views.external:make", 4, env="game.z8", commands=[…])  # pip install "textworld>=1.7"
 
 Copies are stepped one after the other: these environments are no arrays.
 """
@@ -133,7 +133,7 @@ class TextWorldGame(gymnasium.Env):
         try:
             import textworld  # type: ignore[import-not-found]
         except ImportError as error:
-            raise ImportError('TextWorld games need `pip install "ludus[textworld]"`') from error
+            raise ImportError('TextWorld games need `pip install "textworld>=1.7"`') from error
         wanted = textworld.EnvInfos(admissible_commands=True, won=True, lost=True, objective=True)
         self.game, self._score = textworld.start(path, wanted), 0
         self._prose = not path.endswith(".json")
