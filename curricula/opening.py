@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+import traceback
 from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
@@ -20,9 +21,10 @@ LIBRARIES = ("mujoco", "gymnasium", "stable-baselines3", "torch", "numpy")
 SAID = (
     "algorithm", "settings", "methods", "regime", "label", "input", "instructor", "tier", "seed", "device", "hash",
 )  # fmt: skip
+ERROR = "error.txt"  # the traceback of what nobody foresaw
 NAMES = (
     "", "run.json", "evaluations.jsonl", "metrics.json", "costs.json", "checkpoints", "policies", "tensorboard",
-    MEMORY, DATA, UPDATES,
+    MEMORY, DATA, UPDATES, ERROR,
 )  # fmt: skip
 
 
@@ -42,6 +44,7 @@ def opened(path: Path, plan: Plan, resume: bool) -> Iterator[bool]:
             raise ValueError(f"{path}: holds files but no run.json; choose another --out")
         else:
             folder.write_json(path / "run.json", describe(plan))
+        (path / ERROR).unlink(missing_ok=True)
         yield (path / "metrics.json").exists()
 
 
@@ -83,4 +86,21 @@ def stopping(path: Path) -> Iterator[None]:
         raise Stopped(f"{path}: {what}; make room or mend it, then go on with --resume --out {path}") from error
     except Exception as error:
         what = " ".join(f"{type(error).__name__}: {error}".split())[:300]
-        raise Stopped(f"{path}: {what}; what was done is kept") from error
+        told = _write_down(path, error)
+        raise Stopped(f"{path}: {what} ({_where(error)}){told}; what was done is kept") from error
+
+
+def _where(error: Exception) -> str:
+    """The innermost line that was running, where the mistake of a task or a method of one's own mostly is."""
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{Path(last.filename).name}, line {last.lineno}"
+
+
+def _write_down(path: Path, error: Exception) -> str:
+    """Keep the traceback in the run's folder; says so, unless it could not be written."""
+    text = "".join(traceback.format_exception(error))
+    try:
+        folder.write(path / ERROR, text.encode())
+    except OSError:
+        return ""
+    return f"; see {ERROR}"

@@ -111,10 +111,15 @@ def test_a_full_disk_an_interruption_an_error_leave_one_line_and_a_run_that_goes
         with pytest.raises(Stopped) as stopped:
             go(tmp_path / "run", methods=["replay"])
     message = str(stopped.value)
-    assert message.startswith(str(tmp_path / "run")) and "\n" not in message and "kept" in message + " kept"
+    assert message.startswith(str(tmp_path / "run")) and "\n" not in message
     assert {"learn": "", "write": "No space", "fsync": "Input/output", "replace": "No space"}[call] in message
+    unforeseen, told = isinstance(error, ValueError), tmp_path / "run" / "error.txt"
+    assert ("go on with --resume" in message) != unforeseen and told.exists() == unforeseen
+    if unforeseen:
+        assert "(test_runner.py, line " in message and message.endswith("what was done is kept")
+        assert "Traceback" in told.read_text()
     go(tmp_path / "run", methods=["replay"], resume=True)
-    assert content(tmp_path / "run") == content(calm)
+    assert content(tmp_path / "run") == content(calm) and not told.exists()
 
 
 def test_a_finished_run_is_left_alone(calm):
