@@ -326,16 +326,21 @@ def build(command: str = "") -> typer.Typer:
     return app
 
 
+CTRL_C = 130  # what typer makes of it
+
+
 def invoke(arguments: Sequence[str]) -> int:
     """Run one command line; returns the exit code. Every error is one line on stderr (LUDUS_DEBUG=1: a traceback)."""
     command = next((a for a in arguments if not a.startswith("-")), "")
     try:
         result = build(command)(list(arguments), prog_name="ludus", standalone_mode=False)
+        if result == CTRL_C:
+            return _complain("interrupted; what was done is kept, and the same command goes on from there", 1)
         return result if isinstance(result, int) else 0
     except typer.Exit as done:
         return done.exit_code
     except (KeyboardInterrupt, typer.Abort):
-        return _complain("interrupted; what was done is kept, --resume goes on", 1)
+        return _complain("interrupted; what was done is kept", 1)
     except BrokenPipeError:
         return 1
     except Exception as error:

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from ludus.curricula import bench, cli, plan, references
+from ludus.curricula import bench, cli, folder, plan, references
 from ludus.curricula.curriculum import Curriculum, load
 from ludus.curricula.progress import Progress, clock, short, shown
 from ludus.curricula.record import read_run
@@ -131,6 +131,20 @@ def test_an_interrupted_run_says_one_line_exits_with_1_and_goes_on(tmp_path, cap
     assert first.steps == 400000 and process.returncode == 1
 
 
+def test_an_interrupted_bench_stops_its_runs_and_says_one_line(tmp_path):
+    (tmp_path / "long.yaml").write_text(TINY.replace("steps: 400", "steps: 200000"))
+    process = started("bench", "long.yaml", "--methods", "finetune", "--no-references", "--out", "b")
+    assert process.stdout is not None
+    process.stdout.readline()  # its run has begun
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=120)
+    assert process.returncode == 1 and err == (
+        "ludus: interrupted; what was done is kept, and the same command goes on from there\n"
+    )
+    with folder.locked(tmp_path / "b" / "finetune@ppo-0"):
+        pass  # nobody lives there any more
+
+
 def test_a_bench_makes_what_is_missing_and_one_table(capsys, tmp_path):
     words = ["bench", "tiny.yaml", "--methods", "finetune", "--jobs", "2", "--results", "rows.jsonl", "--out", "b"]
     code, out, err = call(capsys, *words)
@@ -145,9 +159,9 @@ def test_a_bench_makes_what_is_missing_and_one_table(capsys, tmp_path):
         assert again.scores.trained == run.scores.trained and again.scores.tasks == run.scores.tasks
         assert references.row_of(run) | {"date": ""} == row | {"date": ""}
     made = (tmp_path / "rows.jsonl").read_bytes()
-    for folder in (tmp_path / "b").iterdir():
-        if folder.is_dir():
-            (folder / "metrics.json").unlink()  # would be made again if the rows were not there
+    for made_by in (tmp_path / "b").iterdir():
+        if made_by.is_dir():
+            (made_by / "metrics.json").unlink()  # would be made again if the rows were not there
     code, again, err = call(capsys, *words)
     assert code == 0 and (tmp_path / "rows.jsonl").read_bytes() == made
     assert again[again.index("tiny (full)") :] == out[out.index("tiny (full)") :]

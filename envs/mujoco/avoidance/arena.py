@@ -63,6 +63,7 @@ class Arena(Task):
     colours: ClassVar[Mapping[str, tuple[float, ...]]] = COLOURS  # the robots' names, the first `robots` of them
     furthest = 1.2  # the way at which nothing is paid for coming nearer, m
     stay = 0.1  # share of the nearness that is paid at every step
+    scrape: float | None = None  # what touching a wall costs in a step; None: as much as any touch, and the episode
     targets: ClassVar[tuple[str, ...]] = ("goal",)  # what each of places is; one per goal of the task, or one for all
     things: ClassVar[tuple[Entry, ...]] = ()  # what see shows, (x, y) pairs
     walls: tuple[tuple[float, float], ...] = ()  # half of each one's size along x and y, m
@@ -131,6 +132,7 @@ class Arena(Task):
         names = [*self.agents, *(f"pillar{i}" for i in range(k))]
         self.rows = [(names[i], names[j]) for i, j in zip(self.first, self.second, strict=True)]
         self.rows += [(name, f"wall{j}") for name in self.agents for j in range(w)]
+        self._fatal = np.array([self.scrape is None or "wall" not in row[1] for row in self.rows], bool)
         self.about = np.array([[i for i, row in enumerate(self.rows) if name in row] for name in self.agents], int)
         self.others = np.array([[(i + j) % r for j in range(1, r)] for i in range(r)], int).reshape(r, r - 1)
         thick = np.array([self.radius] * r + [self.thick] * k)
@@ -299,14 +301,20 @@ class Arena(Task):
 
     def reward(self):
         """3 times the nearness to the goal that was gained in this step; a share of the nearness, `stay`, at every
-        step, a fifth of that only where there is room; -1 for those that touch.
+        step, a fifth of that only where there is room; -1 for those that touch, `scrape` for those that touch a wall.
 
         Most is paid for coming, not for being there: touching ends the episode, and whoever would lose the pay of all
         later steps by it dares not go.
         """
         come, room = self.come(), self.room
-        paid = 3 * (come - self.came) + self.stay * come * (0.8 + 0.2 * self.spaced(room)) - (room < 0)
+        paid = 3 * (come - self.came) + self.stay * come * (0.8 + 0.2 * self.spaced(room))
+        paid -= room < 0 if self.scrape is None else self._scraped(self.scrape)
         return dict(zip(self.agents, paid, strict=True))
+
+    def _scraped(self, price: float) -> np.ndarray:
+        """(robots, n): what touching costs where walls have this price, and all else 1."""
+        price_of = np.where(self._fatal, 1.0, price)[self.about][..., None]
+        return np.where(self.gaps[self.about] < 0, price_of, 0.0).max(axis=1)
 
     def come(self) -> np.ndarray:
         """(robots, n) in [0, 1]: half a slope over the way to the own goal, half a peak on it."""
@@ -314,7 +322,7 @@ class Arena(Task):
 
     def failure(self):
         """Two robots have touched, or one a pillar or a wall: `info["collisions"]` counts who touched whom."""
-        return self.touched.any(axis=0)
+        return self.touched[self._fatal].any(axis=0)
 
     def info(self):
         return {"collisions": self.touched.sum(axis=0)}

@@ -35,6 +35,7 @@ class Convoy(Arena):
     stops = 3  # way points
     horizon = 150
     substeps = 10
+    stay = 0.02  # an episode is long, and waiting for good must not pay
     reach = 0.08  # a leader this near a way point has come there, m
     _least = 2
 

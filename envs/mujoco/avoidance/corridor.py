@@ -14,9 +14,10 @@ AHEAD = np.array([1.0, -1.0])[:, None]  # red drives along x, blue against it
 
 
 class Corridor(Arena):
-    """Success: each robot is within 6 cm of its disc in the other room, and nobody has touched anything.
+    """Success: each robot is within 6 cm of its disc in the other room, and the two have not touched.
 
-    far is the length of the way through the corridor, whose middle is the arena's.
+    Along the walls they may scrape: it costs a little. far is the length of the way through the corridor, whose middle
+    is the arena's.
     """
 
     things = (Entry("the other's disc, seen from the robot", 2, "m", 0.75),)
@@ -26,6 +27,8 @@ class Corridor(Arena):
     robots = 2
     horizon = 140
     furthest = 1.6
+    stay = 0.02  # an episode is long, and waiting for good must not pay
+    scrape = 0.02
     length = 0.2  # of the corridor, m
     gap = 0.18  # its width, m; a robot is 10 cm wide
     _least = 2
