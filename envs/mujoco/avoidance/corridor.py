@@ -28,7 +28,7 @@ class Corridor(Arena):
     horizon = 140
     furthest = 1.6
     stay = 0.02  # an episode is long, and waiting for good must not pay
-    scrape = 0.02
+    scrape = 0.001
     length = 0.2  # of the corridor, m
     gap = 0.18  # its width, m; a robot is 10 cm wide
     _least = 2
