@@ -63,7 +63,7 @@ class Arena(Task):
     colours: ClassVar[Mapping[str, tuple[float, ...]]] = COLOURS  # the robots' names, the first `robots` of them
     furthest = 1.2  # the way at which nothing is paid for coming nearer, m
     stay = 0.1  # share of the nearness that is paid at every step
-    scrape: float | None = None  # what touching a wall costs in a step; None: as much as any touch, and the episode
+    scrape: float | None = None  # what touching a wall costs in a step; None: as any touch, and the episode ends
     targets: ClassVar[tuple[str, ...]] = ("goal",)  # what each of places is; one per goal of the task, or one for all
     things: ClassVar[tuple[Entry, ...]] = ()  # what see shows, (x, y) pairs
     walls: tuple[tuple[float, float], ...] = ()  # half of each one's size along x and y, m
@@ -300,8 +300,9 @@ class Arena(Task):
         return self.sims.ray(eye, beam, geomgroup=SOLID, bodyexclude=own)[0]
 
     def reward(self):
-        """3 times the nearness to the goal that was gained in this step; a share of the nearness, `stay`, at every
-        step, a fifth of that only where there is room; -1 for those that touch, `scrape` for those that touch a wall.
+        """3 times the nearness to the goal that was gained in this step; 0.1 of the nearness (`stay`, where no other is
+        said) at every step, a fifth of that only where there is room; -1 for those that touch, a wall too unless it has
+        a price of its own (`scrape`).
 
         Most is paid for coming, not for being there: touching ends the episode, and whoever would lose the pay of all
         later steps by it dares not go.

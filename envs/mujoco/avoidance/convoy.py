@@ -23,7 +23,8 @@ class Convoy(Arena):
 
     The first robot leads; a way point is passed when it is within 8 cm and every follower keeps its distance, so that
     it must wait for whoever lags. It alone sees where the next way point is; the others see the robot ahead instead.
-    Everybody starts too far from the robot ahead, and on each straight way from point to point stands a pillar.
+    Everybody starts too far from the robot ahead, and on each straight way from point to point stands a pillar. `stay`
+    is 0.02.
     """
 
     goals = (lead(),)
