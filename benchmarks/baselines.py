@@ -4,7 +4,8 @@
 
 Each task is a curriculum of one stage (`ludus run TASK`; settings and budget in curricula/baselines.yaml). A row for
 every task and seed goes to results/baselines.jsonl as its run ends, and those that are there are not made again. Then
-the table in docs/environments/baselines.md is written, and the policy of seed 0 is packed into assets/policies/.
+the table in docs/environments/baselines.md is written, and the policy of seed 0, where it has learnt, is packed into
+assets/policies/.
 """
 
 from __future__ import annotations
@@ -94,8 +95,8 @@ def main() -> int:
         words += ["--no-references", "--results", str(RESULTS), "--out", str(out)]
         code = max(code, cli.invoke(words))
         first = out / f"finetune@{usual(curriculum.load(task))}-0"
-        if (first / "metrics.json").exists():
-            policies.ship(read_run(first), SHIPPED / f"{name}.safetensors")
+        if (first / "metrics.json").exists() and read_run(first).scores.score[-1, 0] >= LEARNT:
+            policies.ship(read_run(first), SHIPPED / f"{name}.safetensors")  # without one, the script is shown
         write(references.read(RESULTS))
     return code
 
