@@ -202,7 +202,8 @@ class Life:
     def _end(self, part: Part) -> None:
         following = self.at["stage"] + 1
         if following == len(self.parts) or self.parts[following].announced:
-            self.learner.finish()
+            with self._counted("learning"):
+                self.learner.finish()
         self._evaluate(self.at["stage"], self._tried(part), last=True)
         self.mind.stage_ended(part.name)
         policies = self.path / "policies"

@@ -10,7 +10,7 @@ from bandits import Bandit, born, learn, told
 from scipy import stats
 
 from ludus.agents.method import Memory
-from ludus.agents.methods import METHODS
+from ludus.agents.methods import METHODS, behaviour
 from ludus.agents.methods.agem import projected
 from ludus.agents.methods.behaviour import acting, fresh
 from ludus.agents.methods.clear import Clear, vtrace
@@ -75,6 +75,20 @@ def test_the_fisher_of_a_choice_is_its_closed_form():
     bias = next(p for k, p in acting(learner).items() if k.endswith("bias"))
     p = torch.softmax((ROWS @ q.T + bias) / 0.1, dim=1).detach()
     expected = ((p * (1 - p)).unsqueeze(2) * (ROWS**2).unsqueeze(1)).mean(dim=0) / 0.1**2
+    torch.testing.assert_close(fisher(learner, ROWS)[name], expected, rtol=1e-4, atol=1e-5)
+
+
+def test_the_fisher_of_a_choice_among_many_is_that_of_the_likeliest(monkeypatch):
+    """Each a of the sum gives W_bk E[π_a (δ_ab − π_b)² s_k²]."""
+    learner = begun("dqn", policy_kwargs={"net_arch": []})
+    name, q = next((k, p) for k, p in acting(learner).items() if k.endswith("weight"))
+    bias = next(p for k, p in acting(learner).items() if k.endswith("bias"))
+    p = torch.softmax((ROWS @ q.T + bias) / 0.1, dim=1).detach()
+    each = p.unsqueeze(2) * (torch.eye(p.shape[1]) - p.unsqueeze(1)) ** 2  # (rows, a, b)
+    likely = torch.zeros_like(p).scatter(1, p.topk(1, dim=1).indices, 1.0)
+    expected = torch.einsum("na,nab,nk->bk", likely, each, ROWS**2) / len(ROWS) / 0.1**2
+    monkeypatch.setattr(behaviour, "LIKELY", 1)
+    assert p.shape[1] > 1
     torch.testing.assert_close(fisher(learner, ROWS)[name], expected, rtol=1e-4, atol=1e-5)
 
 
