@@ -15,6 +15,7 @@ from pathlib import Path
 from .curriculum import Curriculum
 from .plan import Plan, parse, plan
 from .progress import Progress, Tell
+from .record import read_json
 
 REFERENCES = ("joint", "scratch")
 
@@ -30,7 +31,9 @@ class Job:
 
     @property
     def finished(self) -> bool:
-        return (self.folder / "metrics.json").exists()
+        """Whether this very run is there; one with other settings is not, and stands in its way."""
+        there = (self.folder / "metrics.json").exists() and read_json(self.folder / "run.json")
+        return bool(there) and there.get("hash") == self.plan.hash
 
     def command(self, threads: int) -> list[str]:
         """The command line that makes or resumes it."""

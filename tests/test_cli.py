@@ -172,15 +172,24 @@ def test_a_bench_makes_what_is_missing_and_one_table(capsys, tmp_path):
 def test_a_bench_whose_runs_fail_says_so_and_keeps_the_others(capsys, tmp_path):
     (tmp_path / "b" / "joint@ppo-0").mkdir(parents=True)
     (tmp_path / "b" / "joint@ppo-0" / "notes.txt").write_text("mine")
-    words = ["bench", "tiny.yaml", "--methods", "joint,finetune", "--no-references", "--out", "b"]
+    (tmp_path / "b" / "scratch@ppo-0").mkdir()
+    (tmp_path / "b" / "scratch@ppo-0" / "run.json").write_text('{"hash": "of other settings", "seed": 0}')
+    (tmp_path / "b" / "scratch@ppo-0" / "metrics.json").write_text("{}")
+    words = ["bench", "tiny.yaml", "--methods", "joint,finetune,scratch", "--no-references", "--out", "b"]
     code, _, err = call(capsys, *words, "--results", "rows.jsonl")
-    assert code == 1 and "1 of 2 runs failed" in err and "holds files but no run.json" in err
+    assert code == 1 and "2 of 3 runs failed" in err and "holds files but no run.json" in err
+    assert "another run is there (hash 'of other settings'" in err
     assert [r["label"] for r in references.read(tmp_path / "rows.jsonl")] == ["finetune@ppo"]
 
 
 def test_a_bench_tells_of_a_run_as_soon_as_it_is_finished(tmp_path, monkeypatch):
-    write = "import pathlib, sys; pathlib.Path(sys.argv[1], 'metrics.json').write_text('{}')"
-    monkeypatch.setattr(bench.Job, "command", lambda job, threads: [sys.executable, "-c", write, str(job.folder)])
+    write = "import pathlib as p, sys; a = sys.argv; [p.Path(a[1], n).write_text(t) for n, t in zip(a[2::2], a[3::2])]"
+
+    def command(job, threads):
+        files = {"run.json": json.dumps({"hash": job.plan.hash}), "metrics.json": "{}"}
+        return [sys.executable, "-c", write, str(job.folder), *(word for pair in files.items() for word in pair)]
+
+    monkeypatch.setattr(bench.Job, "command", command)
     todo = bench.jobs("tiny.yaml", load("tiny.yaml"), ["finetune"], [0, 1], tmp_path, references=False)
     for job in todo:
         job.folder.mkdir(parents=True)
