@@ -41,7 +41,7 @@ def test_the_distance_to_a_box_is_to_its_nearest_face_or_corner_and_negative_wit
 
 
 @pytest.mark.parametrize("what", ["pillar", "wall"])
-def test_who_touches_a_pillar_or_a_wall_has_collided_and_fails(what):
+def test_who_touches_a_pillar_fails_and_who_scrapes_along_a_corridors_wall_is_only_counted(what):
     name = {"pillar": "MovingObstacles-v0", "wall": "Corridor-v0"}[what]
     world = start(name, 3)
     task, agent = world.task, world.agents[0]
@@ -54,9 +54,18 @@ def test_who_touches_a_pillar_or_a_wall_has_collided_and_fails(what):
     world.sims.forward()
     result = world.step({a: np.zeros((3, 2)) for a in world.agents})
     assert result.info["collisions"].tolist() == [0, 0, 1]
-    assert result.terminated[agent].tolist() == [False, False, True]
-    assert result.reward[agent][2] < -0.5 < 0 <= result.reward[agent][1]
+    assert result.terminated[agent].tolist() == [False, False, what == "pillar"]
+    assert (result.reward[agent][2] < -0.5) == (what == "pillar") and result.reward[agent][1] >= 0
     assert what in world.describe(2, agent)
+
+
+def test_a_wall_has_its_own_price_and_another_robot_the_full_one():
+    task = start("Corridor-v0", 2).task
+    names = [row[1] for row in task.rows]
+    task.gaps = np.where(np.array(names) == "wall0", -0.01, 0.1)[:, None].repeat(2, axis=1)
+    assert task._scraped(0.25).tolist() == [[0.25, 0.25]] * 2
+    task.gaps[names.index("blue"), 1] = -0.01
+    assert task._scraped(0.25).tolist() == [[0.25, 1.0]] * 2
 
 
 def test_collisions_are_counted_over_the_episode_and_begin_anew_with_the_next():
