@@ -206,6 +206,28 @@ def test_in_the_corridor_one_waits_while_the_other_is_within():
     assert not met.any() and world.task.success().mean() >= 0.95
 
 
+@pytest.mark.parametrize("settings", [{}, {"sensing": "lidar"}, {"body": "rover", "sensing": "lidar"}])
+def test_in_the_corridor_each_sees_and_drives_as_the_other_would_in_its_place(settings):
+    world = start("Corridor-v0", 20, **settings)
+    task, every = world.task, np.arange(20)
+    red, blue = task.agents
+    world.reset(every, range(20))
+    first = task.observe()
+    turned = {"place": -task.place[:, ::-1], "mark": task.mark[:, ::-1] * [-1, -1, 1]}
+    heading = None if task.turn is None else task.turn[0][:, ::-1] + np.pi
+    task.wall[:, :, :2] *= -1
+    task.mark[:] = turned["mark"]
+    task.put(every, turned["place"], heading)
+    world.sims.forward()
+    task.measure()
+    mirrored = task.observe()
+    assert np.allclose(mirrored[red][0], first[blue][0], atol=1e-5)
+    assert np.allclose(mirrored[blue][0], first[red][0], atol=1e-5)
+    wish = task.scripted()
+    world.reset(every, range(20))
+    assert np.allclose(wish[red], task.scripted()[blue], atol=1e-5)
+
+
 @pytest.mark.parametrize(
     "name, settings, said",
     [

@@ -26,7 +26,8 @@ def kill_one_that_has_saved(folder, killed, over):
         time.sleep(0.01)
 
 
-def test_a_worker_that_dies_costs_a_restart_and_no_number(tmp_path):
+def test_a_worker_that_dies_costs_a_restart_and_no_number(tmp_path, monkeypatch):
+    monkeypatch.setenv("RAY_worker_niceness", "0")  # Ray's workers are nice by 15, and other tests are not
     file = tmp_path / "tiny.yaml"
     file.write_text(json.dumps(TINY))
     made = curriculum.load(file)

@@ -68,6 +68,7 @@ class Arena(Task):
     things: ClassVar[tuple[Entry, ...]] = ()  # what see shows, (x, y) pairs
     walls: tuple[tuple[float, float], ...] = ()  # half of each one's size along x and y, m
     pace: np.ndarray | None = None  # (2, pillars, n) velocities of the pillars, where they move, m/s
+    facing: ClassVar[tuple[int, ...] | None] = None  # per robot: -1 where it sees and drives turned by half a turn
     _least = 1  # robots
     _moving = False  # whether pillars move: pace is told
 
@@ -137,6 +138,7 @@ class Arena(Task):
         self.others = np.array([[(i + j) % r for j in range(1, r)] for i in range(r)], int).reshape(r, r - 1)
         thick = np.array([self.radius] * r + [self.thick] * k)
         self._hulls = (thick[self.first] + thick[self.second])[:, None]
+        self._sign = np.array(self.facing or (1,) * r, float)[:, None, None]
 
     def discs(self) -> Mapping[str, tuple[float, ...]]:
         """name -> colour of the discs on the floor, of 6 cm radius; by default each robot has its own."""
@@ -252,12 +254,12 @@ class Arena(Task):
 
     def _felt(self) -> list[np.ndarray]:
         """What a robot knows of itself, and the way to where it may be asked to go."""
-        parts = [self.here[:, :, None], self.speed[:, :, None]]
+        parts, turning = [self._sign * self.here[:, :, None]], []
         if self.turn is not None:
             self._cos, self._sin = np.cos(self.turn[0].T), np.sin(self.turn[0].T)
-            axes = np.stack([self._cos, self._sin])[:, :, None]
-            parts = [parts[0], axes, self.own(parts[1]), self.turn[1].T[:, None].copy()]
-        return [*parts, self.own(self.ways.swapaxes(1, 2))]
+            parts += [self._sign * np.stack([self._cos, self._sin])[:, :, None]]
+            turning = [self.turn[1].T[:, None].copy()]
+        return [*parts, self.own(self.speed[:, :, None]), *turning, self.own(self.ways.swapaxes(1, 2))]
 
     def _sensed(self) -> list[np.ndarray]:
         """What a robot knows of the others and of the pillars."""
@@ -273,7 +275,9 @@ class Arena(Task):
 
     def own(self, vectors: np.ndarray) -> np.ndarray:
         """(2, robots, vectors, n), m: vectors along the arena's axes, as the robots have them: ahead, to the left."""
-        return vectors if self.turn is None else turned(vectors, self._cos[:, None], self._sin[:, None])
+        if self.turn is None:
+            return vectors if self.facing is None else self._sign * vectors
+        return turned(vectors, self._cos[:, None], self._sin[:, None])
 
     def see(self) -> tuple[np.ndarray, ...]:
         """What fills `things`, (2, robots, vectors, n) each, seen from the robots along the arena's axes."""
@@ -288,7 +292,8 @@ class Arena(Task):
     def rays(self) -> tuple[np.ndarray, np.ndarray]:
         """(n, robots * beams, 3) each: where the beams begin, m, and their directions."""
         n, angle = len(self.place), np.arange(self.beams) * 2 * np.pi / self.beams
-        angle = angle if self.turn is None else self.turn[0][..., None] + angle
+        ahead = np.where(self._sign > 0, 0, np.pi)[:, 0] if self.turn is None else self.turn[0][..., None]
+        angle = ahead + angle
         eye, beam = np.full((n, self.robots, self.beams, 3), EYE), np.zeros((n, self.robots, self.beams, 3))
         eye[..., :2] = self.place[:, :, None]
         beam[..., 0], beam[..., 1] = np.cos(angle), np.sin(angle)
@@ -366,8 +371,7 @@ class Arena(Task):
 
     def _move(self, wish: np.ndarray) -> Arrays:
         """agent -> (n, 2) actions of robots that wish to move so (2, robots, n), as a share of the full speed."""
-        if self.turn is not None:
-            wish = self._steer(wish, self.turn[0].T)
+        wish = self._sign[:, 0] * wish if self.turn is None else self._steer(wish, self.turn[0].T)
         return {agent: wish[:, i].T for i, agent in enumerate(self.agents)}
 
     def _steer(self, wish: np.ndarray, heading: np.ndarray) -> np.ndarray:
@@ -377,7 +381,11 @@ class Arena(Task):
         return np.stack([np.maximum(ahead - np.abs(aside), 0), np.minimum(np.maximum(2 * off, -1), 1)])
 
     def act(self, actions):
-        return actions if self.turn is None else {agent: _wheels(a) for agent, a in actions.items()}
+        if self.turn is not None:
+            return {agent: _wheels(a) for agent, a in actions.items()}
+        if self.facing is None:
+            return actions
+        return {agent: sign * actions[agent] for agent, sign in zip(self.agents, self.facing, strict=True)}
 
 
 def _wheels(action: np.ndarray) -> np.ndarray:

@@ -17,7 +17,8 @@ class Corridor(Arena):
     """Success: each robot is within 6 cm of its disc in the other room, and the two have not touched.
 
     Along the walls they may scrape, for 0.001 a step; `stay` is 0.02. far is the way through the corridor in length,
-    whose middle is the arena's.
+    whose middle is the arena's. Each sees and drives from its own side, its room behind it and the other's ahead, so that
+    what one learns serves the other.
     """
 
     things = (Entry("the other's disc, seen from the robot", 2, "m", 0.75),)
@@ -25,6 +26,7 @@ class Corridor(Arena):
     skills = (skills.pass_through, skills.give_way, skills.keep_away)
     colours = {name: COLOURS[name] for name in ("red", "blue")}
     robots = 2
+    facing = (1, -1)
     horizon = 140
     furthest = 1.6
     stay = 0.02  # an episode is long, and waiting for good must not pay

@@ -103,14 +103,14 @@ class Handover(Workbench):
         )
 
     def reward(self):
-        """For both: 0.15 for the left arm holding the baton, 0.2 for bringing it over the pit's middle, 0.2 for the
-        right arm holding it, 0.1 for the left one letting go then, 0.35 for coming to the disc in the right hand."""
+        """For both: 0.1 for the left arm holding the baton, 0.2 for raising it, 0.15 for bringing it over the pit's
+        middle; 0.2 for the right arm holding it, 0.1 for the left one letting go then, 0.25 for the disc."""
         (reach, first), (come, second) = (grasping(arm, self.half[side]) for side, arm in self.arms.items())
-        high = np.clip(self.raised() / 0.08, 0, 1)
-        met = first * (0.3 * high + 0.7 * high * approach(dist(self.baton, MEET), 0.5, 0.1))
+        high = first * np.clip(self.raised() / 0.08, 0, 1)
+        met = high * approach(dist(self.baton, MEET), 0.5, 0.1)
         there = approach(self.left_over(), 0.5, 0.08) * (0.6 + 0.4 * (1 - np.clip(self.raised() / 0.16, 0, 1)))
-        paid = 0.15 * np.maximum(0.5 * reach + 0.5 * first, second) + 0.2 * np.maximum(met, second)
-        paid += 0.1 * come + second * (0.1 + 0.1 * (1 - first) + 0.35 * there)
+        paid = 0.1 * np.maximum(0.5 * reach + 0.5 * first, second) + 0.2 * np.maximum(high, second)
+        paid += 0.15 * np.maximum(met, second) + 0.1 * come + second * (0.1 + 0.1 * (1 - first) + 0.25 * there)
         return {side: paid.copy() for side in self.arms}
 
     def success(self):
