@@ -81,6 +81,34 @@ def test_who_leaves_early_who_is_paid_and_who_begins_again_are_the_same(near_and
     assert left > 5 and ends > 1
 
 
+def test_who_asks_for_the_state_changes_no_life_and_pays_for_it_once(near_and_far, monkeypatch):
+    """Between any two steps, also where an area has ended and how it begins anew was shown, or it goes on unheard."""
+    near, far = near_and_far("ludus/GridWorld-v0", 6, max_episode_steps=7)
+    sent = []
+    far.reset(np.arange(6))  # its player starts
+    monkeypatch.setattr(far.client, "reset", lambda reset=far.client.reset: (sent.append(1), reset()))
+    for anew in (True, False):
+        rng = np.random.default_rng(0)
+        assert_same([far.reset(np.arange(6), range(6))[0]], [near.reset(np.arange(6), range(6))[0]])
+        ends, exchanges = 0, len(sent)
+        for _ in range(12):
+            actions = {"agent": rng.integers(0, 5, (6, 1))}
+            steps = [world.step(actions) for world in (near, far)]
+            assert_same(
+                [flat({"obs": steps[1].obs, "reward": steps[1].reward})],
+                [flat({"obs": steps[0].obs, "reward": steps[0].reward})],
+            )
+            assert np.array_equal(far.unwrapped.place, near.place)
+            ended = np.flatnonzero(steps[0].done)
+            if len(ended) and anew:
+                assert_same([far.reset(ended)[0]], [near.reset(ended)[0]])
+                assert np.array_equal(far.unwrapped.place, near.place)
+            ends += len(ended) > 0
+        assert 0 < ends < 12 and len(sent) - exchanges <= 2 + ends * anew, (
+            "the reset, the first, and after each restart"
+        )
+
+
 def test_a_restart_without_a_seed_costs_no_exchange_and_changes_no_life(near_and_far, monkeypatch):
     """Told with the end, it may be taken, saved before it is told, put off, or made nothing of by a seed."""
     near, far = near_and_far("ludus/BasicGoal-v0", max_episode_steps=3)

@@ -90,6 +90,11 @@ class Table:
 
     # From the player
 
+    def listen(self, env) -> None:
+        """Who waits for an action, where the player has said it anew and nothing else has changed."""
+        for brain in self.brains:
+            self._orders[brain] = self._settle(brain, env.get_steps(brain)[0].agent_id.tolist())
+
     def read(self, env, fresh: Sequence[int] | np.ndarray = (), more: bool = False) -> None:
         """Take in a batch. fresh: copies that began anew; more: it belongs to the step before."""
         if tuple(env.behavior_specs) != self.brains:

@@ -90,6 +90,7 @@ class UnityWorld(World):
         self._unsaid = False  # a player was replaced between two steps
         self._begun: list[int] = []  # copies that restarted since the player last heard of us
         self._known: Any = None  # parameters and limit as the player was last told
+        self._wanted = self._held = False  # the state: asked for since the last step; at hand, as it is now
         self.statistics: dict[str, float] = {}  # what the player reported, newest averages
         self.won, self.steps, self._return = np.zeros(num_envs, bool), np.zeros(num_envs, int), np.zeros(num_envs)
         if ours:
@@ -147,7 +148,7 @@ class UnityWorld(World):
 
     def _send(self, words: Mapping[str, Any], arrays: Arrays | None = None) -> None:
         """Reset, with what our channel and the scene should know."""
-        env = self._env
+        env, self._held = self._env, False
         for name, value in self.parameters.items():
             self.scene.set_float_parameter(name, float(value))
         if self.ours:
@@ -200,6 +201,7 @@ class UnityWorld(World):
         words = {"reset": ids.tolist(), "seeds": given}
         try:
             if self._shown_ahead(ids, given):
+                self._held = False
                 self._begun += ids.tolist()
                 self.control.begin(ids.tolist())
             elif self.ours or len(ids) == self.num_envs:
@@ -244,12 +246,19 @@ class UnityWorld(World):
         return Step(self._observe(), reward, terminated, table.cut.copy(), self._info())
 
     def _exchange(self, acts: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> None:
-        """Send actions; read until somebody asks again. A batch may hold ends alone."""
+        """Send actions; read until somebody asks again. A batch may hold ends alone.
+
+        Where the state was asked for since the last step, the next one comes with the step, and costs no exchange.
+        """
         self.table.act(self._env, acts)
-        if self._begun:
-            self.control.say({"reset": self._begun})
-            self._begun = []
+        words: dict[str, Any] = {"reset": self._begun} if self._begun else {}
+        if self._wanted:
+            words["send"] = True
+        if words:
+            self.control.say(words)
+        self._begun, held, self._wanted = [], self._wanted, False
         self._env.step()
+        self._held = held
         self.table.read(self._env)
         for _ in range(PATIENCE):
             if self.ours or self.table.asking:
@@ -312,12 +321,16 @@ class UnityWorld(World):
     def state(self) -> Arrays:
         if not self.ours:
             return {"steps": self.steps.copy()}
-        try:
-            self._send({"reset": [], "send": True})
-        except FAULTS as error:
-            self._replace(error)
-            self._unsaid = True  # the next step says that the copies were cut off
-            self._send({"reset": [], "send": True})
+        self._wanted = True
+        if not self._held:
+            try:
+                self._send({"reset": [], "send": True})
+            except FAULTS as error:
+                self._replace(error)
+                self._unsaid = True  # the next step says that the copies were cut off
+                self._send({"reset": [], "send": True})
+            self.table.listen(self._env)
+            self._held = True
         return self.control.arrays | {"wire.return": self._return.copy()}
 
     def restore(self, state: Mapping[str, np.ndarray]) -> tuple[Arrays, Arrays]:
