@@ -104,9 +104,7 @@ def test_who_asks_for_the_state_changes_no_life_and_pays_for_it_once(near_and_fa
                 assert_same([far.reset(ended)[0]], [near.reset(ended)[0]])
                 assert np.array_equal(far.unwrapped.place, near.place)
             ends += len(ended) > 0
-        assert 0 < ends < 12 and len(sent) - exchanges <= 2 + ends * anew, (
-            "the reset, the first, and after each restart"
-        )
+        assert ends and len(sent) - exchanges <= 2 + ends * anew, "the reset, the first, and after each restart"
 
 
 def test_a_restart_without_a_seed_costs_no_exchange_and_changes_no_life(near_and_far, monkeypatch):
