@@ -67,6 +67,43 @@ class Daemons(futures.Executor):
                 future.set_exception(error)
 
 
+class End:
+    """One end of a pipe within this process, as multiprocessing's: messages go over as they are, none is pickled."""
+
+    def __init__(self):
+        self._come: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self._seen: list[Any] = []  # taken from the queue by poll, and not yet received
+        self.other: End
+
+    def send(self, message: Any) -> None:
+        self.other._come.put(message)
+
+    def poll(self, seconds: float) -> bool:
+        """Whether there is a message, within so many seconds."""
+        with contextlib.suppress(queue.Empty):
+            if not self._seen:
+                self._seen.append(self._come.get(timeout=seconds))
+        return bool(self._seen)
+
+    def recv(self) -> Any:
+        """The next message. Raises EOFError where the other end was closed."""
+        message = self._seen.pop() if self._seen else self._come.get()
+        if message is None:
+            raise EOFError("the other end is closed")
+        return message
+
+    def close(self) -> None:
+        self.send(None)
+
+
+class Servicer(UnityToExternalServicerImplementation):
+    """Unity's, with its two ends in this process."""
+
+    def __init__(self):
+        self.parent_conn, self.child_conn = End(), End()  # type: ignore[assignment]
+        self.parent_conn.other, self.child_conn.other = self.child_conn, self.parent_conn  # type: ignore[attr-defined]
+
+
 class Guarded(RpcCommunicator):
     """Unity's communicator that notices a dead player at once, waits for no message without a deadline, and lets Python
     end while a player waits for an answer."""
@@ -77,7 +114,7 @@ class Guarded(RpcCommunicator):
         self.check_port(self.port)
         self._daemons = Daemons()
         self.server = grpc.server(self._daemons, options=(("grpc.so_reuseport", 1),))  # type: ignore[arg-type]
-        self.unity_to_external = UnityToExternalServicerImplementation()
+        self.unity_to_external = Servicer()
         add_UnityToExternalProtoServicer_to_server(self.unity_to_external, self.server)
         try:
             self.server.add_insecure_port(f"[::]:{self.port}")

@@ -14,6 +14,7 @@ from .spec import Behaviour, Sensor, join
 from mlagents_envs.base_env import ActionTuple, ObservationType
 
 Place = tuple[int, str]  # (copy, agent)
+Lines = dict[str, tuple[np.ndarray, np.ndarray]]  # agent -> (lines of a batch, copies)
 
 
 class Table:
@@ -35,6 +36,7 @@ class Table:
             self.members, self.brain_of = named, {a: b for b, agents in named.items() for a in agents}
         self.places = dict(places or _deal(first, self.members, num_envs))
         self.agents = tuple(self.brain_of)
+        self._dealt: dict[tuple[str, bool], tuple[list[int], Lines]] = {}  # ids as they came last, and where they stand
         self._allocate()
         self.read(env, fresh=np.arange(num_envs))
 
@@ -77,13 +79,13 @@ class Table:
 
     def act(self, env, acts: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> None:
         """Set the actions of those who wait for one; agents that nobody plays stay idle."""
-        for brain, rows in self._orders.items():
-            behaviour = self._behaviours[brain]
-            if not len(rows):
+        for brain, orders in self._orders.items():
+            behaviour, count = self._behaviours[brain], sum(len(lines) for lines, _ in orders.values())
+            if not count:
                 continue
-            continuous = np.zeros((len(rows), behaviour.continuous), np.float32)
-            discrete = np.zeros((len(rows), len(behaviour.branches)), np.int32)
-            for agent, (lines, copies) in _split(rows).items():
+            continuous = np.zeros((count, behaviour.continuous), np.float32)
+            discrete = np.zeros((count, len(behaviour.branches)), np.int32)
+            for agent, (lines, copies) in orders.items():
                 if agent in acts:
                     continuous[lines], discrete[lines] = acts[agent][0][copies], acts[agent][1][copies]
             env.set_actions(brain, ActionTuple(continuous, discrete))
@@ -93,7 +95,7 @@ class Table:
     def listen(self, env) -> None:
         """Who waits for an action, where the player has said it anew and nothing else has changed."""
         for brain in self.brains:
-            self._orders[brain] = self._settle(brain, env.get_steps(brain)[0].agent_id.tolist())
+            self._orders[brain] = self._settle(brain, env.get_steps(brain)[0].agent_id.tolist(), done=False)
 
     def read(self, env, fresh: Sequence[int] | np.ndarray = (), more: bool = False) -> None:
         """Take in a batch. fresh: copies that began anew; more: it belongs to the step before."""
@@ -113,18 +115,17 @@ class Table:
         for brain in self.brains:
             decisions, terminals = env.get_steps(brain)
             self._end(brain, terminals)
-            rows = self._settle(brain, decisions.agent_id.tolist())
-            self._orders[brain] = rows
-            self._decide(brain, rows, decisions)
+            self._orders[brain] = self._settle(brain, decisions.agent_id.tolist(), done=False)
+            self._decide(brain, self._orders[brain], decisions)
         ready = np.logical_or.reduce(list(self.ready.values()))
         self.waiting = ~ready & ~self.over
         if len(fresh):
             self.begin(np.asarray(fresh))
 
-    def _decide(self, brain: str, rows: list[Place], steps) -> None:
+    def _decide(self, brain: str, orders: Lines, steps) -> None:
         behaviour = self._behaviours[brain]
         masks = None if steps.action_mask is None else np.concatenate(steps.action_mask, axis=1)
-        for agent, (lines, copies) in _split(rows).items():
+        for agent, (lines, copies) in orders.items():
             for sensor, seen in zip(behaviour.sensors, steps.obs, strict=True):
                 self.sensed[agent][sensor.name][copies] = _pixels(seen[lines]) if sensor.picture else seen[lines]
             lively = ~self.ending[agent][copies] & ~self.before[agent][copies]
@@ -136,7 +137,7 @@ class Table:
 
     def _end(self, brain: str, steps) -> None:
         behaviour = self._behaviours[brain]
-        for agent, (lines, copies) in _split(self._settle(brain, steps.agent_id.tolist())).items():
+        for agent, (lines, copies) in self._settle(brain, steps.agent_id.tolist(), done=True).items():
             self.vacant[agent][copies] = True
             still = ~self.gone[agent][copies] & ~self.was_over[copies]
             lines, copies = lines[still], copies[still]
@@ -148,10 +149,19 @@ class Table:
             self.cut[copies[cut]] = True
             self.gone[agent][copies[~cut]] = True
 
-    def _settle(self, brain: str, ids: list[int]) -> list[Place]:
+    def _settle(self, brain: str, ids: list[int], done: bool) -> Lines:
         """Where agents stand; who is new takes the place of one that left. PlayerError for one too many."""
-        known = [self.places[i] for i in ids if i in self.places]
-        for copy, agent in known:
+        before, lines = self._dealt.get((brain, done), (None, {}))
+        if ids != before:  # as a rule the same agents report in the same order
+            self._seat(brain, ids)
+            lines = _split([self.places[i] for i in ids])
+            self._dealt[brain, done] = ids, lines
+        for agent, (_, copies) in lines.items():
+            self.vacant[agent][copies] = False
+        return lines
+
+    def _seat(self, brain: str, ids: list[int]) -> None:
+        for copy, agent in (self.places[i] for i in ids if i in self.places):
             self.vacant[agent][copy] = False
         for new in (i for i in ids if i not in self.places):
             free = [(int(c), a) for a in self.members[brain] for c in np.flatnonzero(self.vacant[a])]
@@ -162,7 +172,7 @@ class Table:
             old = next(i for i, place in self.places.items() if place == free[0])
             self.places[new] = self.places.pop(old)
             self.vacant[agent][copy] = False
-        return [self.places[i] for i in ids]
+            self._dealt.clear()
 
     def begin(self, ids: np.ndarray) -> None:
         """Copies ids start anew from what they were last seen to sense."""
@@ -242,8 +252,7 @@ def _deal(first: Mapping[str, Any], members: Mapping[str, tuple[str, ...]], num_
     return places
 
 
-def _split(rows: Iterable[Place]) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """agent -> (lines of the batch, copies)."""
+def _split(rows: Iterable[Place]) -> Lines:
     found: dict[str, tuple[list[int], list[int]]] = {}
     for line, (copy, agent) in enumerate(rows):
         lines, copies = found.setdefault(agent, ([], []))

@@ -18,6 +18,20 @@ FRICTION = 0.6
 KEPT, LOST = 0.1, -1.0
 START_TILT, START_HEIGHT, START_REACH = np.radians(10.0), 4.0, 1.5
 BOUND = (1.0, 1.0, 4.0, 4.0, 4.0, 10.0, 10.0, 10.0)
+# The axes of a cube turned by a quaternion (X, Y, Z, W), by rows, are sums of products of its entries:
+# [axis, coordinate] is 2 * (FIRST + SIGN * SECOND), on the diagonal 1 less that.
+X, Y, Z, W = range(4)
+FIRST = 4 * np.array([[Y, X, X], [X, X, Y], [X, Y, X]]) + [[Y, Y, Z], [Y, X, Z], [Z, Z, X]]
+SECOND = 4 * np.array([[Z, W, W], [W, Z, W], [W, W, Y]]) + [[Z, Z, Y], [Z, Z, X], [Y, X, Y]]
+SIGN = np.array([[1.0, 1.0, -1.0], [-1.0, 1.0, 1.0], [1.0, -1.0, 1.0]])[..., None]
+DIAGONAL = np.eye(3)[..., None]
+TWICE = 2 - 4 * DIAGONAL
+ABOUT_Z, ABOUT_X = (
+    np.array([Y, X, W, Z]),
+    np.array([W, Z, Y, X]),
+)  # what each entry takes over where a quaternion is turned about z, about x
+NEXT, LAST = np.array([Y, Z, X]), np.array([Z, X, Y])  # of a cross product
+SIGN_Z, SIGN_X = np.array([[1.0], [-1.0], [1.0], [-1.0]]), np.array([[1.0], [1.0], [-1.0], [-1.0]])
 
 
 def _share(world, arguments):
@@ -89,13 +103,13 @@ class Ball3D(Game):
 
         Vectors are (3, n) here, and changed in place.
         """
-        x, y, z, w = cube
-        normal = np.array([2 * (x * y - w * z), 1 - 2 * (x * x + z * z), 2 * (y * z + w * x)])
-        side = np.array([1 - 2 * (y * y + z * z), 2 * (x * y + w * z), 2 * (x * z - w * y)])
-        other = np.array([2 * (x * z + w * y), 2 * (y * z - w * x), 1 - 2 * (x * x + y * y)])
+        axes = _axes(cube)
+        normal = axes[1]
         velocity[1] -= self.gravity * DT
-        gap = dot(normal, ball) - HALF - self.radius
-        above = (np.abs(dot(side, ball)) < HALF) & (np.abs(dot(other, ball)) < HALF)
+        along = dot(axes.swapaxes(0, 1), ball[:, None])  # each axis: (3, n)
+        gap = along[1] - HALF - self.radius
+        over = np.abs(along[::2]) < HALF
+        above = over[0] & over[1]
         into = dot(normal, velocity)
         touches = above & (gap + into * DT < 0) & (gap > -HALF)
         push = np.where(touches, -np.maximum(gap, 0) / DT - into, 0)  # an impulse per mass, as all of them here
@@ -162,16 +176,20 @@ def _tilted(cube: np.ndarray, about_z: np.ndarray, about_x: np.ndarray) -> np.nd
     return turned_x(cube, np.where(free, about_x, 0))
 
 
+def _axes(q: np.ndarray) -> np.ndarray:
+    """(3, 3, n): the x, y and z axis, by rows, of cubes turned by quaternions (4, n) x, y, z, w."""
+    products = (q[:, None] * q).reshape(16, -1)
+    return DIAGONAL + TWICE * (products.take(FIRST, 0) + SIGN * products.take(SECOND, 0))
+
+
 def turned_z(q: np.ndarray, angle: np.ndarray) -> np.ndarray:
     """Quaternions (4, n) x, y, z, w turned about their own z axes by angle (n,), radians."""
-    (x, y, z, w), s, c = q, np.sin(angle / 2), np.cos(angle / 2)
-    return np.array([x * c + y * s, y * c - x * s, z * c + w * s, w * c - z * s])
+    return q * np.cos(angle / 2) + SIGN_Z * q.take(ABOUT_Z, 0) * np.sin(angle / 2)
 
 
 def turned_x(q: np.ndarray, angle: np.ndarray) -> np.ndarray:
     """The same about their own x axes."""
-    (x, y, z, w), s, c = q, np.sin(angle / 2), np.cos(angle / 2)
-    return np.array([x * c + w * s, y * c + z * s, z * c - y * s, w * c - x * s])
+    return q * np.cos(angle / 2) + SIGN_X * q.take(ABOUT_X, 0) * np.sin(angle / 2)
 
 
 def dot(a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -181,5 +199,4 @@ def dot(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 def cross(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """(3, n) of vectors (3, n)."""
-    (ax, ay, az), (bx, by, bz) = a, b
-    return np.array([ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx])
+    return a.take(NEXT, 0) * b.take(LAST, 0) - a.take(LAST, 0) * b.take(NEXT, 0)
