@@ -17,9 +17,8 @@ import json
 import time
 from pathlib import Path
 
-import torch
-
 import numpy as np
+import torch
 
 from ludus import envs
 from ludus.agents.learner import Learner
