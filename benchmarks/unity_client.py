@@ -1,22 +1,31 @@
 """Unity's own client, with its old protobuf and nothing of ours imported, drives the bundled players.
 
-Needs a Python that has mlagents-envs 0.28.0 with protobuf below 3.21 and NumPy below 1.24, which this file is run by:
+    python benchmarks/unity_client.py [GAME …]
 
-    python3.9 -m venv old
-    old/bin/pip install 'mlagents-envs==0.28.0' 'protobuf<3.21' 'numpy<1.24'
-    old/bin/python benchmarks/unity_client.py path/to/ludus-player [GAME …]
-
-Prints a line for each game, and fails where something is not as the protocol says.
+The client wants mlagents-envs 0.28.0 with protobuf below 3.21 and NumPy below 1.24: an environment with these, and
+nothing of ours, is made in build/unity-client where it is not there, and its Python runs this file again. A line for
+each game; it fails where something is not as the protocol says.
 """
 
+import shutil
+import subprocess
 import sys
 import time
+import venv
+from pathlib import Path
 
-import numpy as np
-from mlagents_envs.environment import UnityEnvironment
-from mlagents_envs.side_channel.engine_configuration_channel import EngineConfigurationChannel
-from mlagents_envs.side_channel.environment_parameters_channel import EnvironmentParametersChannel
-from mlagents_envs.side_channel.stats_side_channel import StatsSideChannel
+HERE = Path(__file__).resolve()
+ALONE = HERE.parents[1] / "build" / "unity-client"
+OLD = ("mlagents-envs==0.28.0", "protobuf<3.21", "numpy<1.24")
+
+try:
+    import numpy as np
+    from mlagents_envs.environment import UnityEnvironment
+    from mlagents_envs.side_channel.engine_configuration_channel import EngineConfigurationChannel
+    from mlagents_envs.side_channel.environment_parameters_channel import EnvironmentParametersChannel
+    from mlagents_envs.side_channel.stats_side_channel import StatsSideChannel
+except (ImportError, TypeError):  # TypeError: a newer protobuf refuses the old messages
+    UnityEnvironment = None
 
 STEPS, AREAS = 300, 12
 GAMES = {  # behaviour: shapes of the observations, continuous actions, branches of discrete ones, agents of an area
@@ -89,11 +98,32 @@ def two_at_once(player):
             env.close()
 
 
-def main(player, *games):
+def old() -> Path:
+    """The Python of the environment with the old client, made where it is not there."""
+    python = ALONE / "bin" / "python"
+    if not (ALONE / "made").exists():
+        print(f"making {ALONE} with {', '.join(OLD)}", flush=True)
+        venv.create(ALONE, with_pip=True, clear=True)
+        subprocess.run([python, "-m", "pip", "install", "--quiet", *OLD], check=True)
+        (ALONE / "made").touch()
+    return python
+
+
+def main(*games):
+    player = Path(sys.executable).with_name("ludus-player")
+    if UnityEnvironment is None:
+        there = str(player) if player.exists() else shutil.which("ludus-player")
+        if there is None:
+            raise SystemExit("no ludus-player here: run this file by the Python that has the suite")
+        raise SystemExit(subprocess.run([old(), HERE, "--player", there, *games]).returncode)
+    if games[:1] == ("--player",):
+        player, games = games[1], games[2:]
     for game in games or GAMES:
-        agents, seconds, ended = drive(player, game, 0)
-        print(f"{game}: {STEPS} steps of {AREAS} areas, {ended} ends, {agents / seconds:,.0f} agent steps/s")
-    two_at_once(player)
+        agents, seconds, ended = drive(str(player), game, 0)
+        print(
+            f"{game}: {STEPS} steps of {AREAS} areas, {ended} ends, {agents / seconds:,.0f} agent steps/s", flush=True
+        )
+    two_at_once(str(player))
     print("two workers at once: the same start from the same seed")
 
 
