@@ -13,6 +13,7 @@ import sys
 import time
 import venv
 from pathlib import Path
+from typing import Any, cast
 
 HERE = Path(__file__).resolve()
 ALONE = HERE.parents[1] / "build" / "unity-client"
@@ -25,7 +26,7 @@ try:
     from mlagents_envs.side_channel.environment_parameters_channel import EnvironmentParametersChannel
     from mlagents_envs.side_channel.stats_side_channel import StatsSideChannel
 except (ImportError, TypeError):  # TypeError: a newer protobuf refuses the old messages
-    UnityEnvironment = None
+    UnityEnvironment = cast(Any, None)
 
 STEPS, AREAS = 300, 12
 GAMES = {  # behaviour: shapes of the observations, continuous actions, branches of discrete ones, agents of an area

@@ -251,7 +251,7 @@ def test_without_our_channel_a_player_tells_groups_ends_and_new_agents_as_unity_
     dead = set()
     for _ in range(200):
         actions, heard = player.game.scripted(), unity_rl_input_pb2.UnityRLInputProto()
-        for brain, area, k in player.asked:
+        for brain, area, k in ((b, *one) for b, who in player.asked.items() for one in who):
             heard.agent_actions[brain].value.add(discrete_actions=[int(actions[player.game.agents[k]][area, 0])])
         infos = told(player.answer(heard))
         ended, asking = [i for i in infos if i.done], [i for i in infos if not i.done]

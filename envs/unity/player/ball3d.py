@@ -21,8 +21,8 @@ BOUND = (1.0, 1.0, 4.0, 4.0, 4.0, 10.0, 10.0, 10.0)
 # The axes of a cube turned by a quaternion (X, Y, Z, W), by rows, are sums of products of its entries:
 # [axis, coordinate] is 2 * (FIRST + SIGN * SECOND), on the diagonal 1 less that.
 X, Y, Z, W = range(4)
-FIRST = 4 * np.array([[Y, X, X], [X, X, Y], [X, Y, X]]) + [[Y, Y, Z], [Y, X, Z], [Z, Z, X]]
-SECOND = 4 * np.array([[Z, W, W], [W, Z, W], [W, W, Y]]) + [[Z, Z, Y], [Z, Z, X], [Y, X, Y]]
+FIRST = 4 * np.array([[Y, X, X], [X, X, Y], [X, Y, X]]) + np.array([[Y, Y, Z], [Y, X, Z], [Z, Z, X]])
+SECOND = 4 * np.array([[Z, W, W], [W, Z, W], [W, W, Y]]) + np.array([[Z, Z, Y], [Z, Z, X], [Y, X, Y]])
 SIGN = np.array([[1.0, 1.0, -1.0], [-1.0, 1.0, 1.0], [1.0, -1.0, 1.0]])[..., None]
 DIAGONAL = np.eye(3)[..., None]
 TWICE = 2 - 4 * DIAGONAL
