@@ -49,8 +49,8 @@ TRIED = {  # what is not learnt yet, on which seeds, and how it ended
     "PursuitEvasion-v0": "0.48 and rising after 1,200,000 steps (seed 100)",
     "PickPlace-v0": "0.77 and rising after 1,800,000 steps (seed 0), 0.84 to 0.94 in the same (seed 100)",
     "Stack-v0": "0.46 and rising after 2,400,000 steps (seed 0): held over the other till 1,200,000, then set down",
-    "Handover-v0": "0 after 2,000,000 steps (seed 0): the left arm grips the baton and leaves it where it is; raising it "
-    "pays more since, which is not measured",
+    "Handover-v0": "0 after 2,000,000 steps (seed 0): the left arm grips the baton and leaves it where it is; raising "
+    "it pays more since, which is not measured",
     "CarryTray-v0": "0.08 and rising after 1,200,000 steps (seed 100)",
     "SortTogether-v0": "0 after 600,000 steps (seed 0), stopped there",
     "InsertPeg-v0": "0 (seed 100)",
