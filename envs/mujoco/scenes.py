@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from importlib import resources
+from typing import Any
 
 import mujoco
 import numpy as np
 
 POST = (0.95, 0.75, 0.2, 1)
+# What a wall that holds meets of a robot: a ball of its hull's radius, without friction, unseen by eyes and lidars.
+BUMPED = {"type": mujoco.mjtGeom.mjGEOM_SPHERE, "contype": 0, "conaffinity": 1, "condim": 1}
 
 
 def part(name: str) -> mujoco.MjSpec:
@@ -31,32 +34,39 @@ def arena(
     pillars: int = 0,
     thick: float = 0.05,
     walls: Sequence[tuple[float, float]] = (),
+    solid: bool = False,
 ) -> mujoco.MjSpec:
     """An arena with robots, discs to go to, pillars and walls; all but the robots are moved as mocap bodies, in order.
 
     robots: name -> colour (red, green, blue, alpha); body: the part they are; discs: likewise, None: one a robot.
     pillars: how many, 'pillar0' …, of radius `thick` in metres; walls: half of each one's size along x and y, m.
+    solid: walls hold robots up, and let them slide along; nothing else ever pushes one.
     """
     scene = part("arena")
     for name, colour in robots.items():
         robot = part(body)
         robot.geom("body").rgba = colour
+        if solid:
+            look = {"rgba": [0, 0, 0, 0], "group": 4}
+            robot.body("robot").add_geom(name="bumper", size=[0.05, 0, 0], pos=[0, 0, 0.03], mass=0, **BUMPED, **look)
         scene.attach(robot, prefix=f"{name}/", frame=scene.worldbody.add_frame())
     for name, colour in (robots if discs is None else discs).items():
         mark(scene, name, radius=0.06, height=0.002, rgba=[*colour[:3], 0.6])
     for k in range(pillars):
         _block(scene, f"pillar{k}", mujoco.mjtGeom.mjGEOM_CYLINDER, [thick, 0.05, 0], "pillar", 0.05)
     for k, half in enumerate(walls):
-        _block(scene, f"wall{k}", mujoco.mjtGeom.mjGEOM_BOX, [*half, 0.03], "wall", 0.03)
+        wall = _block(scene, f"wall{k}", mujoco.mjtGeom.mjGEOM_BOX, [*half, 0.03], "wall", 0.03)
+        if solid:
+            wall.contype, wall.condim = 1, 1
     return scene
 
 
 def _block(
     scene: mujoco.MjSpec, name: str, kind: mujoco.mjtGeom, size: Sequence[float], material: str, z: float
-) -> None:
-    """Add something that stands on the floor and is seen, by a lidar too, but pushes nobody."""
+) -> Any:
+    """Add something that stands on the floor and is seen, by a lidar too, but pushes nobody; its geom."""
     block = scene.worldbody.add_body(name=name, mocap=True, pos=[0, 0, 0])
-    block.add_geom(name=name, type=kind, size=size, pos=[0, 0, z], contype=0, conaffinity=0, material=material)
+    return block.add_geom(name=name, type=kind, size=size, pos=[0, 0, z], contype=0, conaffinity=0, material=material)
 
 
 def cube(scene: mujoco.MjSpec, name: str = "cube", half: float = 0.02, mass: float = 0.05, rgba=(0.85, 0.2, 0.15, 1)):
