@@ -16,9 +16,9 @@ AHEAD = np.array([1.0, -1.0])[:, None]  # red drives along x, blue against it
 class Corridor(Arena):
     """Success: each robot is within 6 cm of its disc in the other room, and the two have not touched.
 
-    The walls hold; along them they may scrape, for 0.001 a step; `stay` is 0.02. far is the way through the corridor in length,
-    whose middle is the arena's. Each sees and drives from its own side, its room behind it and the other's ahead, so
-    that what one learns serves the other.
+    The walls hold; along them robots may scrape, for 0.001 a step. `stay` is 0.02. far is the way through the corridor
+    in length, whose middle is the arena's. Each sees and drives from its own side, its room behind it and the other's
+    ahead, so that what one learns serves the other.
     """
 
     things = (Entry("the other's disc, seen from the robot", 2, "m", 0.75),)
