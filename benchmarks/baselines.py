@@ -44,8 +44,8 @@ uses one): keep the steps. Settings that differ from task to task stand in `curr
 TRIED = {  # what is not learnt yet, on which seeds, and how it ended
     "Swap-v0": "0.76 after 1,600,000 steps (seed 0; 0.80 is passed on the way), 0.81 after 1,200,000 (seed 100); given "
     "2,400,000, and so a slower decay of the rate, seed 0 learns one of its two goals only: 0.45",
-    "Corridor-v0": "0 after 1,200,000 steps (seed 0): the first goes through, the second waits beside its way and stays; "
-    "0.94 of a policy that drove straight through the walls, which did not hold then, do not count",
+    "Corridor-v0": "0 after 1,200,000 steps (seed 0): the first goes through, the second waits beside its way and "
+    "stays; 0.94 of a policy that drove straight through the walls, which did not hold then, do not count",
     "Formation-v0": "0.38 after 1,200,000 steps (seed 100)",
     "Convoy-v0": "0 after 240,000 steps (seed 100)",
     "PursuitEvasion-v0": "0.48 and rising after 1,200,000 steps (seed 100)",
