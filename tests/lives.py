@@ -17,7 +17,7 @@ TOYS = tuple(toys.VARIANTS)
 IDS = tuple(i for i in envs.ids() if "needs-build" not in envs.spec(i).tags)
 
 
-LONGEST = 100  # steps of a life: what a world promises it keeps in these as well as in a thousand
+LONGEST = 60  # steps of a life: what a world promises it keeps in these as well as in a thousand
 
 
 def make(name: str, num_envs: int = 1, **settings) -> World:

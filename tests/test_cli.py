@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from ludus.curricula import bench, cli, folder, plan, references
+from ludus.curricula import bench, cli, folder, plan, references, runner
 from ludus.curricula.curriculum import Curriculum, load
 from ludus.curricula.progress import Progress, clock, short, shown
 from ludus.curricula.record import read_run
@@ -114,7 +114,7 @@ def test_a_run_a_report_and_a_second_run(capsys, tmp_path):
     assert code == 0 and json.loads(out)[0]["complete"]
 
 
-def test_an_interrupted_run_says_one_line_exits_with_1_and_goes_on(tmp_path, capsys):
+def test_an_interrupted_run_says_one_line_exits_with_1_and_goes_on(tmp_path):
     long = TINY.replace("steps: 400", "steps: 200000")
     (tmp_path / "long.yaml").write_text(long)
     process = started("run", "long.yaml", "--out", "long", "--json", "--threads", "1")
@@ -123,12 +123,15 @@ def test_an_interrupted_run_says_one_line_exits_with_1_and_goes_on(tmp_path, cap
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=120)
     assert process.returncode == 1 and err.count("\n") == 1 and "--resume" in err, err
-    process = started("run", "long.yaml", "--out", "long", "--json", "--resume", "--threads", "1")
-    assert process.stdout is not None
-    first = Progress(**json.loads(process.stdout.readline()))
-    process.terminate()
-    process.communicate(timeout=120)
-    assert first.steps == 400000 and process.returncode == 1
+    told = []
+
+    def stop(progress):
+        told.append(progress)
+        raise KeyboardInterrupt
+
+    with pytest.raises(Exception, match="interrupted"):
+        runner.run("long.yaml", out="long", resume=True, threads=1, progress=stop)
+    assert told[0].steps == 400000
 
 
 def test_an_interrupted_bench_stops_its_runs_and_says_one_line(tmp_path):
