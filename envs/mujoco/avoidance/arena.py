@@ -63,9 +63,7 @@ class Arena(Task):
     colours: ClassVar[Mapping[str, tuple[float, ...]]] = COLOURS  # the robots' names, the first `robots` of them
     furthest = 1.2  # the way at which nothing is paid for coming nearer, m
     stay = 0.1  # share of the nearness that is paid at every step
-    scrape: float | None = (
-        None  # what touching a wall, which holds, costs in a step; None: as any touch, the episode ends
-    )
+    scrape: float | None = None  # what touching a wall costs in a step, which then holds; None: the episode ends
     targets: ClassVar[tuple[str, ...]] = ("goal",)  # what each of places is; one per goal of the task, or one for all
     things: ClassVar[tuple[Entry, ...]] = ()  # what see shows, (x, y) pairs
     walls: tuple[tuple[float, float], ...] = ()  # half of each one's size along x and y, m
