@@ -29,6 +29,7 @@ class Baseline(pydantic.BaseModel):
     model_config = pydantic.ConfigDict(frozen=True, extra="forbid", strict=True)
     steps: int = STEPS
     settings: dict[str, Any] = {}
+    training: dict[str, Any] = {}
     partners: dict[str, Any] = {}
     rows: int | None = None
     decay: float | None = None
@@ -55,7 +56,7 @@ def of(task: str) -> Curriculum:
         raise registry.nearest(task, [t for t in tasks if "#" in t], "variant in the table of baselines")
     one = tasks.get(task, Baseline())
     own = {k: v for k, v in {"rows": one.rows, "decay": one.decay}.items() if v is not None}
-    stage = Stage(task=task, steps=one.steps, settings=one.settings, partners=one.partners)
+    stage = Stage(task=task, steps=one.steps, settings=one.settings, training=one.training, partners=one.partners)
     world = team.make(task, 1, one.partners, **one.settings)
     observation, action = widths(world)
     boxes = all(isinstance(s, spaces.Box) for s in world.action_spaces.values())

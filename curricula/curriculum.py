@@ -85,6 +85,7 @@ class Stage(_Frozen):
         stands in other stages under other settings or with other partners.
     steps: budget, in rows stepped (one per agent and copy).
     settings: of the world, over the catalogue's.
+    training: settings over these where it is learnt; it is tried, and filmed, without.
     resets: what the learner starts afresh as the stage begins.
     partners: group -> "idle", "random", "scripted" or "league": who plays the groups that do not learn. The league is
         the learner's past selves; when the policy is tried, and in films, the script plays in its place.
@@ -99,6 +100,7 @@ class Stage(_Frozen):
     task: str
     steps: Count
     settings: Settings = {}
+    training: Settings = {}
     resets: Resets = Resets()
     partners: dict[str, Literal["idle", "random", "scripted", "league"]] = {}
     explore: Explore | None = None
@@ -113,6 +115,7 @@ class Stage(_Frozen):
         So it always was written, and hashed; nor does what is announced.
         """
         usual: dict[str, Any] = {"partners": {}, "explore": None, "until": None, "timeout": None, "announced": True}
+        usual["training"] = {}
         return {k: v for k, v in write(self).items() if k not in usual or v != usual[k]}
 
     @pydantic.model_validator(mode="after")
@@ -203,7 +206,7 @@ class Curriculum(_Frozen):
     def _one_setting_a_task(self) -> Curriculum:
         for stage in self.stages:
             first = self.tasks[self.index(stage.task)]
-            if any(getattr(stage, k) != getattr(first, k) for k in ("settings", "partners", "timeout")):
+            if any(getattr(stage, k) != getattr(first, k) for k in ("settings", "training", "partners", "timeout")):
                 raise ValueError(f"{stage.task} has other settings in another stage; name this one {stage.task}#…")
         return self
 
@@ -296,6 +299,8 @@ def check_fit(curriculum: Curriculum) -> None:
         try:
             worlds.append(team.make(stage.task, 1, stage.partners, **stage.settings))
             worlds[-1].close()
+            if stage.training:
+                team.make(stage.task, 1, stage.partners, **{**stage.settings, **stage.training}).close()
         except (ValueError, TypeError) as error:
             raise Misfit(("stages", curriculum.stages.index(stage), "settings"), " ".join(str(error).split())) from None
     try:

@@ -260,7 +260,8 @@ class Life:
         return self._worlds[task, episodes]
 
     def _env(self, part: Part) -> Any:
-        names, settings = [self.tasks[i].task for i in part.tasks], [self._settings(i) for i in part.tasks]
+        names = [self.tasks[i].task for i in part.tasks]
+        settings = [self._settings(i) | self.tasks[i].training for i in part.tasks]
         partners = [self.tasks[i].partners for i in part.tasks]
         shares = [self.plan.share(name) for name in names]
         how = {"timeouts": [self.tasks[i].timeout for i in part.tasks], "instruct": self.mind.instruct}

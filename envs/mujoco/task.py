@@ -49,10 +49,12 @@ class Task:
     physics_drift: float = 0.0  # the three factors wander that far over a copy's life, a little at each episode
     latency: int = 0  # control steps that actions come late, up to so many, drawn for each episode
     noise: float = 0.0  # standard deviation of the sensors' noise, as a share of each entry's bound
+    demo_starts: float = 0.0  # share of the episodes that begin where one of the script's was, from start to success
     obs: str = "state"  # or "rgb": pictures from the camera, or from an agent's own, 'agent/eye'
     size: int = 84  # height and width of those pictures
 
     def __init__(self, **settings: Any):
+        self.given = dict(settings)
         self.fixed = None if (text := settings.pop("goal", None)) is None else self._goal(text)
         own = type(self)  # not self: properties may need what bind names
         names = [n for n in dir(own) if isinstance(getattr(own, n), (int, float, str)) and not n.startswith("_")]
@@ -67,9 +69,11 @@ class Task:
 
     def _check(self) -> None:
         """Raises ValueError for a setting of every task that makes no sense."""
-        for name in ("vary_mass", "vary_friction", "vary_gain", "physics_drift", "latency", "noise"):
+        for name in ("vary_mass", "vary_friction", "vary_gain", "physics_drift", "latency", "noise", "demo_starts"):
             if not 0 <= getattr(self, name) < np.inf:
                 raise ValueError(f"setting {name} must not be negative or infinite: {getattr(self, name)!r}")
+        if self.demo_starts > 1:
+            raise ValueError(f"setting demo_starts is a share, from 0 to 1: {self.demo_starts!r}")
         if self.obs not in ("state", "rgb"):
             raise nearest(self.obs, ["state", "rgb"], "kind of observation")
         if self.obs == "rgb" and self.noise:

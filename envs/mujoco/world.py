@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -13,12 +14,14 @@ from mujoco.batch import Batch, SimulationError
 
 from ..core import Arrays, Step, World, check_actions
 from ..streams import Streams
+from .demonstrations import EPISODES, Demonstrations
 from .physics import Physics, asked, steady
 from .task import Entry, Task
 
 _NONE, _VEL = int(mujoco.mjtStage.mjSTAGE_NONE), int(mujoco.mjtStage.mjSTAGE_VEL)
 _WARNING = mujoco.mjtWarning  # the engine's, in its order: contacts dropped for want of memory, numbers that are none
 _BAD = slice(int(_WARNING.mjWARN_CONTACTFULL), int(_WARNING.mjWARN_BADQACC) + 1)
+PLAIN = {"demo_starts": 0.0, "obs": "state"}  # of those worlds in which the script is watched
 ARENA = 2**20 + 4160  # bytes a copy for contacts and the solver, of which tasks use 60 KB; no power of two, or the
 # copies would crowd the same few lines of the cache
 
@@ -30,7 +33,7 @@ class MujocoWorld(World):
     """
 
     def __init__(self, task: Task, num_envs: int = 1, nthread: int = 0):
-        self.task, self.num_envs = task, num_envs
+        self.task, self.num_envs, self._nthread = task, num_envs, nthread
         self.agents = tuple(task.agents)
         self.groups = task.groups or {"agents": self.agents}
         self.skills, self.goals, self.max_episode_steps = task.skills, task.goals, task.horizon
@@ -90,6 +93,8 @@ class MujocoWorld(World):
         if len(self.goals) > 1 and self.task.fixed is None:
             self.aim[ids] = (draw.random() * len(self.goals)).astype(np.int64)
         self.task.reset(ids, draw)
+        if self.task.demo_starts:
+            self._demonstrations.put(self, ids, draw)
         if self.physics:
             self.physics.begin(ids, draw, born=self.streams.table[ids, 1] == 0)
         self.sims.forward(ids, stage=_VEL)
@@ -183,6 +188,18 @@ class MujocoWorld(World):
         """The live arrays to save beside MuJoCo's."""
         own = {f"task.{k}": v for k, v in self.task.state().items()}
         return own | (self.physics.state() if self.physics else {})
+
+    def place(self, ids: np.ndarray, state: Mapping[str, np.ndarray]) -> None:
+        """Put copies ids where state() has been, name -> (len(ids), …): the scene, the task's numbers and the aim."""
+        self.sims.state[ids], self.aim[ids] = state["sims"], state["aim"]
+        for name, array in self.task.state().items():
+            array[ids] = state[f"task.{name}"]
+
+    @functools.cached_property
+    def _demonstrations(self) -> Demonstrations:
+        made = MujocoWorld(type(self.task)(**self.task.given | PLAIN), EPISODES, self._nthread)
+        made.id = self.id
+        return Demonstrations(made)
 
     def restore(self, state: Mapping[str, np.ndarray]) -> tuple[Arrays, Arrays]:
         self.sims.state[:] = state["sims"]
