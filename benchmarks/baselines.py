@@ -31,14 +31,16 @@ RUNS = Path("runs") / "baselines"
 LEARNT = 0.8
 HEAD = """# What learns each task
 
-PPO from scratch (masked PPO where actions are choices), the instruction in the observation, alone on one task:
+PPO from scratch (masked PPO where actions are choices), the instruction in the observation, alone on one task. Where
+"starts" says so, this share of the episodes learnt from began [where one of the script's
+was](physics.md#episodes-that-begin-half-way); all are tried from the task's own starts.
 `ludus run TASK --seed N` makes any row again, `python benchmarks/baselines.py` all of them, and writes this page.
 Success is that of the last evaluation, 200 episodes with deterministic actions; the interval is a 95 % bootstrap over
 seeds. Steps are rows: one for every agent of every copy. Minutes are of one run on a shared machine of two cores (a run
 uses one): keep the steps. Settings that differ from task to task stand in `curricula/baselines.yaml`.
 
-| task | success | 95 % | seeds | steps | reached 80 % after | minutes |
-|---|--:|--:|--:|--:|--:|--:|
+| task | success | 95 % | seeds | starts | steps | reached 80 % after | minutes |
+|---|--:|--:|--:|--:|--:|--:|--:|
 """
 
 TRIED = {  # what is not learnt yet, on which seeds, and how it ended
@@ -81,7 +83,9 @@ def line(task: str, rows: list[dict[str, Any]]) -> str:
     soon = f"{int(np.median(reached)):,}" if all(reached) else "—"
     span = f"{spread.low:.2f} to {spread.high:.2f}" if spread.low is not None else "—"
     weak = "" if spread.estimate >= LEARNT else " (not learnt)"
-    return f"| {task}{weak} | {spread.estimate:.2f} | {span} | {len(runs)} | {steps:,} | {soon} | {minutes:.0f} |"
+    share = baselines.of(task).stages[0].training.get("demo_starts")
+    starts = f"{share:.2f} script's" if share else "own"
+    return f"| {task}{weak} | {spread.estimate:.2f} | {span} | {len(runs)} | {starts} | {steps:,} | {soon} | {minutes:.0f} |"
 
 
 def _learnt(rows: list[dict[str, Any]]) -> bool:
