@@ -85,7 +85,8 @@ def line(task: str, rows: list[dict[str, Any]]) -> str:
     weak = "" if spread.estimate >= LEARNT else " (not learnt)"
     share = baselines.of(task).stages[0].training.get("demo_starts")
     starts = f"{share:.2f} script's" if share else "own"
-    return f"| {task}{weak} | {spread.estimate:.2f} | {span} | {len(runs)} | {starts} | {steps:,} | {soon} | {minutes:.0f} |"
+    found = f"{spread.estimate:.2f} | {span} | {len(runs)} | {starts}"
+    return f"| {task}{weak} | {found} | {steps:,} | {soon} | {minutes:.0f} |"
 
 
 def _learnt(rows: list[dict[str, Any]]) -> bool:
