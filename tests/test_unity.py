@@ -53,6 +53,18 @@ def test_the_scripted_policy_earns_what_unity_documents(name):
     assert (earned > low - 1e-5).all() and (earned < high + 1e-5).all()
 
 
+@pytest.mark.parametrize("size", [2, 3, 5])
+def test_a_smaller_grid_is_a_corner_of_the_large_one(size):
+    world = envs.make("ludus/GridWorld-v0", 200, parameters={"gridSize": size})
+    _, won = episode(world)
+    spots = np.concatenate([world.marks.reshape(-1, 2), world.place])
+    assert won.all() and spots.min() == 0 and spots.max() == size - 1
+    assert len({tuple(row) for row in spots.tolist()}) == size**2
+    for value in (1, 6, 2.5):
+        with pytest.raises(ValueError, match="gridSize is a number of cells, 2 to 5"):
+            world.set_parameter("gridSize", value)
+
+
 def test_always_right_earns_what_unity_documents_in_basic():
     earned, _ = episode(envs.make("ludus/Basic-v0"), lambda world: {"agent": np.full((1, 1), 2)})
     assert round(float(earned[0]), 6) == 0.93

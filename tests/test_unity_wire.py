@@ -13,7 +13,12 @@ from ludus.envs.views import autoreset
 
 pytestmark = pytest.mark.filterwarnings("ignore:distutils Version classes")
 GAMES = [id for id in IDS if "unity" in envs.spec(id).tags]
-PICTURES = [("ludus/GridWorld-v0", {"obs": "camera"}), ("ludus/CooperativePushBlock-v0", {"obs": "grid"})]
+SMALL = {"obs": "camera", "parameters": {"gridSize": 3}}
+PICTURES = [
+    ("ludus/GridWorld-v0", {"obs": "camera"}),
+    ("ludus/GridWorld-v0", SMALL),
+    ("ludus/CooperativePushBlock-v0", {"obs": "grid"}),
+]
 LAUNCHED = ("ludus/Basic-v0", "ludus/Ball3D-v0")  # as processes; the others' messages are made in a thread
 COPIES, LIMIT, STEPS = 2, 8, 18
 DUNGEON = "ludus/DungeonEscape-v0"

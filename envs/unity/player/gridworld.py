@@ -16,6 +16,7 @@ STAY, UP, DOWN, LEFT, RIGHT = range(5)
 MOVES = np.array([(0, 0), (0, 1), (0, -1), (-1, 0), (1, 0)])
 STEP_COST = 0.01
 HEIGHT, WIDTH = 64, 84
+LARGEST = 5  # cells along a side
 MARKS = ("green plus", "red cross")
 AGENT, FLOOR, WALL = 2, 3, 4  # what a cell shows, beside the two marks
 COLOURS = np.array([paint.GREEN, paint.RED, paint.BLUE, paint.GROUND, paint.WALL], np.uint8)
@@ -44,14 +45,15 @@ class GridWorld(Game):
 
     Actions: stay, up, down, left, right; those into a wall are masked, and stay. Every step costs 0.01; the right mark
     pays 1 and the wrong one -1 instead, and either ends the episode; it is cut off after 100 steps.
-    obs: "camera", the official observation, 64 x 84 pixels from above; or "state", three planes of size x size.
+    obs: "camera", the official observation, 64 x 84 pixels from above; or "state", three planes of 5 x 5 cells.
+    The parameter gridSize, 2 to 5, holds from an episode's start on; a smaller grid is a corner of the planes.
     The goal signal goes over the wire; in this process the instruction says it.
     """
 
     name = "GridWorld"
     groups = {"GridWorld": ("agent",)}
-    saved = ("place", "marks")
-    defaults = {"gridSize": 5.0}
+    saved = ("place", "marks", "size")
+    defaults = {"gridSize": float(LARGEST)}
     skills = (go,)
     goals = tuple(go(mark=mark) for mark in MARKS)
     max_episode_steps = 100
@@ -64,18 +66,21 @@ class GridWorld(Game):
         signal = Sensor("VectorSensor", (2,), 1.0, goal=True)
         self.behaviours = {"GridWorld": Behaviour("GridWorld", sensors(seeing[obs], signal), branches=(5,))}
         self.obs = obs
-        self.size = 5
+        self.size = np.full((num_envs, 1), LARGEST)
         self.place, self.marks = np.zeros((num_envs, 2), np.int64), np.zeros((num_envs, 2, 2), np.int64)
         super().__init__(num_envs, **settings)
 
     def set_parameter(self, key, value):
-        if key == "gridSize" and value != self.size:
-            raise ValueError(f"GridWorld: gridSize is {self.size} here, not {value}")
+        if key == "gridSize" and value not in range(2, LARGEST + 1):
+            raise ValueError(f"GridWorld: gridSize is a number of cells, 2 to {LARGEST}, not {value}")
         super().set_parameter(key, value)
 
     def begin(self, ids, draw):
-        cells = draw.permutation(self.size**2)[:, :3]
-        spots = np.stack([cells // self.size, cells % self.size], axis=2)
+        self.size[ids] = self.parameters["gridSize"]
+        cells = draw.permutation(LARGEST**2)
+        spots = np.stack([cells // LARGEST, cells % LARGEST], axis=2)
+        beyond = (spots >= self.size[ids, None]).any(axis=2)
+        spots = np.take_along_axis(spots, np.argsort(beyond, axis=1, kind="stable")[:, :3, None], axis=1)
         self.marks[ids], self.place[ids] = spots[:, :2], spots[:, 2]
 
     def play(self, acts):
@@ -93,7 +98,7 @@ class GridWorld(Game):
 
     def masks(self):
         there = self.place[:, None] + MOVES
-        return {"agent": ((there >= 0) & (there < self.size)).all(axis=2)}
+        return {"agent": ((there >= 0) & (there < self.size[:, None])).all(axis=2)}
 
     def sense(self):
         signal = np.arange(2) == self.aim[:, None]
@@ -102,16 +107,23 @@ class GridWorld(Game):
 
     def _planes(self) -> np.ndarray:
         spots = np.concatenate([self.place[:, None], self.marks], axis=1)
-        cells = spots[..., 0] * self.size + spots[..., 1]
-        return (np.arange(self.size**2) == cells[..., None]).reshape(self.num_envs, -1)
+        cells = spots[..., 0] * LARGEST + spots[..., 1]
+        return (np.arange(LARGEST**2) == cells[..., None]).reshape(self.num_envs, -1)
 
     def _photograph(self) -> np.ndarray:
-        cell, looks = _camera(self.size)
-        shown = np.full((self.num_envs, self.size**2 + 1), FLOOR)
+        seen = np.empty((self.num_envs, HEIGHT, WIDTH, 3), np.uint8)
+        for size in np.unique(self.size).tolist():
+            rows = np.flatnonzero(self.size[:, 0] == size)
+            seen[rows] = self._shot(rows, size)
+        return seen
+
+    def _shot(self, rows: np.ndarray, size: int) -> np.ndarray:
+        """(rows, H, W, 3) pictures of copies whose grids have this size."""
+        cell, looks = _camera(size)
+        shown = np.full((len(rows), size**2 + 1), FLOOR)
         shown[:, -1] = WALL
-        rows = np.arange(self.num_envs)
-        for k, spot in enumerate((self.marks[:, 0], self.marks[:, 1], self.place)):
-            shown[rows, spot[:, 0] * self.size + spot[:, 1]] = k
+        for k, spot in enumerate((self.marks[rows, 0], self.marks[rows, 1], self.place[rows])):
+            shown[np.arange(len(rows)), spot[:, 0] * size + spot[:, 1]] = k
         return looks[shown[:, cell], np.arange(HEIGHT)[:, None], np.arange(WIDTH)]
 
     def success(self):
@@ -129,17 +141,21 @@ class GridWorld(Game):
 
     def describe(self, env, agent):
         spots = [f"the {mark} at {tuple(spot)}" for mark, spot in zip(MARKS, self.marks[env].tolist(), strict=True)]
-        return f"You stand at {tuple(self.place[env].tolist())} on a grid of 5 x 5 cells, {' and '.join(spots)}."
+        size = int(self.size[env, 0])
+        return (
+            f"You stand at {tuple(self.place[env].tolist())} on a grid of {size} x {size} cells, {' and '.join(spots)}."
+        )
 
     def feasible(self, env, agent):
         return list(go.instructions())
 
     def render(self, env=0):
-        end = self.size - 0.5
+        size = int(self.size[env, 0])
+        end = size - 0.5
         words = f"GridWorld   step {self.steps[env]}   {self.aim_of(env).text}"
         board = paint.Board((-1.5, -1.5), (end + 1, end + 1), words, paint.WALL)
         board.polygon([(-0.5, -0.5), (end, -0.5), (end, end), (-0.5, end)], paint.GROUND)
-        for i in range(self.size):
+        for i in range(size):
             board.line([(i - 0.5, -0.5), (i - 0.5, end)], paint.SKY, 2)
             board.line([(-0.5, i - 0.5), (end, i - 0.5)], paint.SKY, 2)
         plus, cross = self.marks[env]
