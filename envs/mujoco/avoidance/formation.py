@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from ..task import Entry
 from ..world import MujocoWorld
 from . import foresight
 from .arena import COLOURS, Arena
@@ -13,7 +14,7 @@ class Formation(Arena):
     """Success: each robot is within 6 cm of its place in the formation, and no two have touched in the episode.
 
     Line and ring have the same mark in their middle. Who has which place in them is drawn for every episode; a robot
-    sees its own places, and the floor shows them as discs of its colour.
+    sees everybody's places, and the floor shows them as discs of their colours.
     """
 
     goals = tuple(stand_in(formation=formation) for formation in FORMATIONS)
@@ -43,6 +44,17 @@ class Formation(Arena):
         aside = np.radians(draw.uniform([-60.0 / count] * count, [60.0 / count] * count))
         start = _at(turns[..., 2] + even + aside, draw.uniform([0.45] * count, [0.6] * count))
         self.put(ids, start, self.headings(start, draw))
+
+    def _around(self):
+        """Who makes way must know where the others are bound for."""
+        others = 2 * len(FORMATIONS) * (self.robots - 1)
+        there = Entry("places of the others in line and in ring, seen from the robot", others, "m", 0.75)
+        return [*super()._around(), there]
+
+    def see(self):
+        """The places in the line of the others, from the next one on, then those in the ring."""
+        spots = self.spots[:, :, self.others] - self.here[:, None, :, None]  # x or y, formation, robot, other, copy
+        return (spots.transpose(0, 2, 1, 3, 4).reshape(2, self.robots, -1, spots.shape[-1]),)
 
     def places(self):
         """Each robot's place in the line and its place in the ring."""

@@ -58,10 +58,10 @@ class FetchFromFridge(Opening):
         return self.opened("fridge") * (0.5 + 0.5 * closer(self.aside("apple", "in the basket"), 0.5))
 
     def reward(self):
-        """0.4 for opening, as in OpenFridge; once the door is open, 0.6 for carrying the apple to the basket, as in
+        """0.2 for opening, as in OpenFridge; once the door is open, 0.8 for carrying the apple to the basket, as in
         PickPlace, where to raise it means by 9 cm from its shelf."""
         carried = self.carried("apple", "in the basket", low=SHELF, high=SHELF + 0.09)
-        return {"arm": 0.4 * self.pulled("fridge") + 0.6 * self.is_open("fridge") * carried}
+        return {"arm": 0.2 * self.pulled("fridge") + 0.8 * self.is_open("fridge") * carried}
 
     def scripted(self):
         """Open the door wide, let go, up, and then carry the apple over the fridge's walls to the basket."""

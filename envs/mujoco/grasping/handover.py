@@ -4,7 +4,7 @@ import numpy as np
 
 from .. import scenes
 from ..arms import ARMS
-from ..rewards import approach, dist
+from ..rewards import approach, dist, near
 from ..task import Entry
 from ..world import MujocoWorld
 from . import team_skills as skills
@@ -103,14 +103,17 @@ class Handover(Workbench):
         )
 
     def reward(self):
-        """For both: 0.1 for the left arm holding the baton, 0.2 for raising it, 0.15 for bringing it over the pit's
-        middle; 0.2 for the right arm holding it, 0.1 for the left one letting go then, 0.25 for the disc."""
+        """For both: 0.05 for the left arm holding the baton, 0.15 for raising it, 0.1 for bringing it over the pit's
+        middle; 0.05 for the right arm coming, 0.15 for its holding it, 0.1 for the left one letting go then, 0.15 for
+        the way to the disc; 0.25 for the baton lying on it, held or not."""
         (reach, first), (come, second) = (grasping(arm, self.half[side]) for side, arm in self.arms.items())
         high = first * np.clip(self.raised() / 0.08, 0, 1)
         met = high * approach(dist(self.baton, MEET), 0.5, 0.1)
-        there = approach(self.left_over(), 0.5, 0.08) * (0.6 + 0.4 * (1 - np.clip(self.raised() / 0.16, 0, 1)))
-        paid = 0.1 * np.maximum(0.5 * reach + 0.5 * first, second) + 0.2 * np.maximum(high, second)
-        paid += 0.15 * np.maximum(met, second) + 0.1 * come + second * (0.1 + 0.1 * (1 - first) + 0.25 * there)
+        there = approach(self.left_over(), 0.5, 0.08)
+        lies = near(self.left_over(), margin=0.08) * near(self.raised(), margin=0.06)
+        paid = 0.05 * np.maximum(0.5 * reach + 0.5 * first, second) + 0.15 * np.maximum(high, second)
+        paid += 0.1 * np.maximum(met, second) + second * (0.15 + 0.1 * (1 - first) + 0.15 * there)
+        paid = 0.05 * come + np.maximum(paid, 0.7 * lies) + 0.25 * lies
         return {side: paid.copy() for side in self.arms}
 
     def success(self):
