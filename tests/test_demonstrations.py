@@ -34,10 +34,29 @@ def test_an_episode_begins_on_the_script_s_way_and_the_script_goes_on_from_there
     world = start(name, 8, demo_starts=1)
     fresh = start(name, 8)
     begun = world.unwrapped.sims.state[:, 1:]  # behind the time
-    known = world.unwrapped._demonstrations.moments
+    known = world.unwrapped._demonstrations.moments["sims"][:, -1, 1:]  # on the last rung
     assert not np.array_equal(begun, fresh.unwrapped.sims.state[:, 1:]) and (world.steps == 0).all()
-    assert all(any(np.allclose(row, other, atol=1e-6) for other in known["sims"][:, 1:]) for row in begun)
-    assert set(world.aim) <= set(known["aim"]) and won(world).all()
+    assert all(any(np.allclose(row, other, atol=1e-6) for other in known) for row in begun)
+    assert won(world).all()
+
+
+def test_a_success_takes_a_copy_back_towards_the_start_and_a_failure_on():
+    world = start("Push-v0", 6, demo_starts=1)
+    last = world.rung[0]
+    for rung in (last - 1, last - 2):
+        won(world)
+        world.reset(np.arange(6))
+        assert (world.rung == rung).all()
+    for rung in (last - 1, last, last):
+        world.won[:], world.climbs[:] = False, True
+        world.reset(np.arange(6))
+        assert (world.rung == rung).all()
+    for _ in range(last + 3):
+        world.won[:] = world.climbs[:] = True
+        world.reset(np.arange(6))
+    assert (world.rung == 0).all(), "and no further than the start"
+    world.reset(np.arange(6), range(6))
+    assert (world.rung == last).all(), "a seed begins a new life"
 
 
 def test_a_share_of_the_episodes_does_and_the_others_are_as_they_were():

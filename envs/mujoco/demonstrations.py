@@ -1,7 +1,9 @@
-"""States of the script's own episodes, from which a task's episodes may begin.
+"""States of the script's own episodes, from which a task's episodes may begin: the end first, then ever earlier.
 
-Whoever starts half-way meets early what pays late (Peng et al. 2018, DeepMimic, section 6.2, "reference state
-initialization"; Nair et al. 2018, "Overcoming exploration in reinforcement learning with demonstrations", section IV).
+Whoever begins near the end meets early what pays late. Each copy has a rung on the way from the script's start to its
+success; a success takes it a rung back towards the start, a failure a rung on, so that it is about where half succeed
+(Salimans and Chen 2018, "Learning Montezuma's Revenge from a single demonstration", there by a success rate; Resnick et
+al. 2018, "Backplay"; states of many demonstrations: Nair et al. 2018, section IV).
 """
 
 from __future__ import annotations
@@ -17,14 +19,15 @@ if TYPE_CHECKING:
     from .world import MujocoWorld
 
 EPISODES = 256  # of the script
-MOMENTS = 12  # of each that are kept
+RUNGS = 12  # of each: moments that are kept, evenly from its start to its success
 FIRST = 2**40  # seed of the first of them; the others follow
 
 
 class Demonstrations:
-    """Moments of those of the script's episodes that succeeded, evenly from start to success.
+    """Moments of those of the script's episodes that succeeded.
 
-    moments: what the world's state() and the task's say there, name -> (moments, …); no random stream among them.
+    moments: what the world's state() and the task's say there, name -> (episodes, RUNGS, …); no random stream among
+        them.
     """
 
     def __init__(self, world: MujocoWorld):
@@ -39,17 +42,17 @@ class Demonstrations:
         if not (won >= 0).any():
             name = type(world.task).__name__
             raise ValueError(f"{name} under these settings: its script never succeeds; leave demo_starts at 0")
-        copies = np.repeat(np.flatnonzero(won >= 0), MOMENTS)
-        part = np.tile(np.arange(MOMENTS) / MOMENTS, len(copies) // MOMENTS)
-        at = list(zip((part * (won[copies] + 1)).astype(int), copies, strict=True))
-        self.moments = {name: np.stack([states[step][name][copy] for step, copy in at]) for name in states[0]}
+        copies = np.flatnonzero(won >= 0)[:, None]
+        steps = (np.arange(RUNGS) * (won[copies] + 1) // RUNGS).astype(int)
+        self.moments = {name: np.stack([s[name] for s in states])[steps, copies] for name in states[0]}
 
     def _seen(self, world: MujocoWorld) -> Arrays:
         return {k: v for k, v in world.state().items() if k in ("sims", "aim") or k.startswith("task.")}
 
     def put(self, world: MujocoWorld, ids: np.ndarray, draw: Draws) -> None:
-        """Let a share of copies ids, demo_starts of the task, begin at such a moment; each draws twice."""
+        """Let a share of copies ids, demo_starts of the task, begin at their rungs of an episode; each draws twice."""
         chance, which = draw.random(2).T
         chosen = chance < world.task.demo_starts
-        ids, moments = ids[chosen], (which[chosen] * len(self.moments["aim"])).astype(int)
-        world.place(ids, {name: array[moments] for name, array in self.moments.items()})
+        ids, which = ids[chosen], (which[chosen] * len(self.moments["aim"])).astype(int)
+        world.place(ids, {name: array[which, world.rung[ids]] for name, array in self.moments.items()})
+        world.climbs[ids] = True

@@ -14,7 +14,7 @@ from mujoco.batch import Batch, SimulationError
 
 from ..core import Arrays, Step, World, check_actions
 from ..streams import Streams
-from .demonstrations import EPISODES, Demonstrations
+from .demonstrations import EPISODES, RUNGS, Demonstrations
 from .physics import Physics, asked, steady
 from .task import Entry, Task
 
@@ -49,6 +49,9 @@ class MujocoWorld(World):
         self._every = np.arange(num_envs)
         self.steps = np.zeros(num_envs, np.int64)
         self.diverged = np.zeros(num_envs, np.int64)  # how often, over the copy's whole life
+        self.rung = np.full(num_envs, RUNGS - 1)  # where on the script's way its next episode there begins
+        self.climbs = np.zeros(num_envs, bool)  # this episode began on the script's way
+        self.won = np.zeros(num_envs, bool)  # the last step was a success
         self.render_fps = round(1 / (model.opt.timestep * task.substeps))
         self._camera: Any = None
 
@@ -94,6 +97,7 @@ class MujocoWorld(World):
             self.aim[ids] = (draw.random() * len(self.goals)).astype(np.int64)
         self.task.reset(ids, draw)
         if self.task.demo_starts:
+            self._climb(ids)
             self._demonstrations.put(self, ids, draw)
         if self.physics:
             self.physics.begin(ids, draw, born=self.streams.table[ids, 1] == 0)
@@ -123,6 +127,7 @@ class MujocoWorld(World):
         failed = np.zeros(self.num_envs, bool) if failed is None else failed & ~diverged
         info = self._info(diverged)
         info["success"] = info["success"] & ~failed
+        self.won[:] = info["success"]
         if diverged.any():  # what the engine left there is not this episode: show the last state that was
             for agent in self.agents:
                 obs[agent][diverged] = self._last[agent][diverged]
@@ -187,7 +192,17 @@ class MujocoWorld(World):
     def _own(self) -> Arrays:
         """The live arrays to save beside MuJoCo's."""
         own = {f"task.{k}": v for k, v in self.task.state().items()}
+        if self.task.demo_starts:
+            own |= {"demo.rung": self.rung, "demo.climbs": self.climbs, "demo.won": self.won}
         return own | (self.physics.state() if self.physics else {})
+
+    def _climb(self, ids: np.ndarray) -> None:
+        """Move the rungs of copies ids by how their last episodes ended; with a seed a new life begins, at the last."""
+        up = np.where(self.won[ids], -1, 1) * self.climbs[ids]
+        self.rung[ids] = np.clip(self.rung[ids] + up, 0, RUNGS - 1)
+        born = self.streams.table[ids, 1] == 0
+        self.rung[ids[born]] = RUNGS - 1
+        self.climbs[ids] = self.won[ids] = False
 
     def place(self, ids: np.ndarray, state: Mapping[str, np.ndarray]) -> None:
         """Put copies ids where state() has been, name -> (len(ids), …): the scene, the task's numbers and the aim."""
