@@ -51,7 +51,7 @@ class MujocoWorld(World):
         self.diverged = np.zeros(num_envs, np.int64)  # how often, over the copy's whole life
         self.rung = np.full(num_envs, RUNGS - 1)  # where on the script's way its next episode there begins
         self.climbs = np.zeros(num_envs, bool)  # this episode began on the script's way
-        self.won = np.zeros(num_envs, bool)  # the last step was a success
+        self.won = np.zeros(num_envs, bool)  # this episode has had a success, which noise may have undone since
         self.render_fps = round(1 / (model.opt.timestep * task.substeps))
         self._camera: Any = None
 
@@ -98,6 +98,8 @@ class MujocoWorld(World):
         self.task.reset(ids, draw)
         if self.task.demo_starts:
             self._climb(ids)
+        self.climbs[ids] = self.won[ids] = False
+        if self.task.demo_starts:
             self._demonstrations.put(self, ids, draw)
         if self.physics:
             self.physics.begin(ids, draw, born=self.streams.table[ids, 1] == 0)
@@ -127,7 +129,7 @@ class MujocoWorld(World):
         failed = np.zeros(self.num_envs, bool) if failed is None else failed & ~diverged
         info = self._info(diverged)
         info["success"] = info["success"] & ~failed
-        self.won[:] = info["success"]
+        self.won |= info["success"]
         if diverged.any():  # what the engine left there is not this episode: show the last state that was
             for agent in self.agents:
                 obs[agent][diverged] = self._last[agent][diverged]
@@ -197,12 +199,11 @@ class MujocoWorld(World):
         return own | (self.physics.state() if self.physics else {})
 
     def _climb(self, ids: np.ndarray) -> None:
-        """Move the rungs of copies ids by how their last episodes ended; with a seed a new life begins, at the last."""
+        """Move the rungs of copies ids by what came of their episodes; with a seed a new life begins, at the last."""
         up = np.where(self.won[ids], -1, 1) * self.climbs[ids]
         self.rung[ids] = np.clip(self.rung[ids] + up, 0, RUNGS - 1)
         born = self.streams.table[ids, 1] == 0
         self.rung[ids[born]] = RUNGS - 1
-        self.climbs[ids] = self.won[ids] = False
 
     def place(self, ids: np.ndarray, state: Mapping[str, np.ndarray]) -> None:
         """Put copies ids where state() has been, name -> (len(ids), …): the scene, the task's numbers and the aim."""
