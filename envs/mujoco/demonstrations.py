@@ -1,9 +1,9 @@
 """States of the script's own episodes, from which a task's episodes may begin: the end first, then ever earlier.
 
 Whoever begins near the end meets early what pays late. Each copy has a rung on the way from the script's start to its
-success; a success takes it a rung back towards the start, a failure a rung on, so that it is about where half succeed
-(Salimans and Chen 2018, "Learning Montezuma's Revenge from a single demonstration", there by a success rate; Resnick et
-al. 2018, "Backplay"; states of many demonstrations: Nair et al. 2018, section IV).
+success; a success from there takes it a rung back towards the start, a failure a rung on, so that it is about where
+half succeed (Salimans and Chen 2018, "Learning Montezuma's Revenge from a single demonstration", there by a success
+rate; Resnick et al. 2018, "Backplay"; states of many demonstrations: Nair et al. 2018, section IV).
 """
 
 from __future__ import annotations
@@ -50,9 +50,13 @@ class Demonstrations:
         return {k: v for k, v in world.state().items() if k in ("sims", "aim") or k.startswith("task.")}
 
     def put(self, world: MujocoWorld, ids: np.ndarray, draw: Draws) -> None:
-        """Let a share of copies ids, demo_starts of the task, begin at their rungs of an episode; each draws twice."""
-        chance, which = draw.random(2).T
+        """Let a share of copies ids, demo_starts of the task, begin on an episode's way; each draws four times.
+
+        One half of them at its rung, which is tried by it; one half at any: what lies between is to be learnt, too.
+        """
+        chance, which, half, where = draw.random(4).T
         chosen = chance < world.task.demo_starts
-        ids, which = ids[chosen], (which[chosen] * len(self.moments["aim"])).astype(int)
-        world.place(ids, {name: array[which, world.rung[ids]] for name, array in self.moments.items()})
-        world.climbs[ids] = True
+        ids, which, climbs = ids[chosen], (which[chosen] * len(self.moments["aim"])).astype(int), half[chosen] < 0.5
+        rung = np.where(climbs, world.rung[ids], (where[chosen] * RUNGS).astype(int))
+        world.place(ids, {name: array[which, rung] for name, array in self.moments.items()})
+        world.climbs[ids] = climbs

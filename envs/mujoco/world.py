@@ -50,7 +50,7 @@ class MujocoWorld(World):
         self.steps = np.zeros(num_envs, np.int64)
         self.diverged = np.zeros(num_envs, np.int64)  # how often, over the copy's whole life
         self.rung = np.full(num_envs, RUNGS - 1)  # where on the script's way its next episode there begins
-        self.climbs = np.zeros(num_envs, bool)  # this episode began on the script's way
+        self.climbs = np.zeros(num_envs, bool)  # this episode began at the rung
         self.won = np.zeros(num_envs, bool)  # this episode has had a success, which noise may have undone since
         self.render_fps = round(1 / (model.opt.timestep * task.substeps))
         self._camera: Any = None
