@@ -17,8 +17,8 @@ every_robot = pytest.mark.parametrize("name", envs.ids("mujoco"))
 
 @pytest.fixture(autouse=True)
 def few(monkeypatch):
-    """Eight episodes are watched, not hundreds."""
-    monkeypatch.setattr(robots, "EPISODES", 8)
+    """Three episodes are watched, not hundreds."""
+    monkeypatch.setattr(robots, "EPISODES", 3)
 
 
 def won(world):
@@ -70,7 +70,7 @@ def test_a_share_of_the_episodes_does_and_the_others_are_as_they_were():
     assert (none.state()["streams"] == usual.state()["streams"]).all() and (none.sims.state == usual.sims.state).all()
 
 
-@pytest.mark.parametrize("name", ["ludus/Corridor-v0", "ludus/Convoy-v0", "ludus/LiftColour-v0", "ludus/Doorway-v0"])
+@pytest.mark.parametrize("name", ["ludus/Convoy-v0", "ludus/LiftColour-v0"])
 def test_a_copy_lives_as_a_world_of_its_own_and_goes_on_from_its_state(name):
     batch = live(make(name, 3, demo_starts=0.7), [5, 6, 7], 30)
     for copy in range(3):

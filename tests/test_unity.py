@@ -55,7 +55,7 @@ def test_the_scripted_policy_earns_what_unity_documents(name):
 
 @pytest.mark.parametrize("size", [2, 3, 5])
 def test_a_smaller_grid_is_a_corner_of_the_large_one(size):
-    world = envs.make("ludus/GridWorld-v0", 200, parameters={"gridSize": size})
+    world: Any = envs.make("ludus/GridWorld-v0", 200, parameters={"gridSize": size})
     _, won = episode(world)
     spots = np.concatenate([world.marks.reshape(-1, 2), world.place])
     assert won.all() and spots.min() == 0 and spots.max() == size - 1
