@@ -19,7 +19,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ludus.curricula import ablate, curriculum, plan, runner
+from ludus.curricula import ablate, curriculum, plan, policies, runner
 from ludus.curricula.record import read_run
 from ludus.curricula.statistics import Interval, interval
 from ludus.envs import registry
@@ -34,6 +34,10 @@ TASKS = {  # steps, where they differ from curricula/baselines.yaml
     "ludus/GridWorld-v0": None,
     "ludus/FoodCollectorGoal-v0": None,
     "ludus/OpenDrawer-v0": None,
+    "ludus/LiftColour-v0": None,
+    "ludus/PickPlace-v0": None,
+    "ludus/MovingObstacles-v0": None,
+    "ludus/Swap-v0": None,
 }  # fmt: skip
 KINDS = (*ablate.KINDS, *(n for n in ablate.AS_LEARNT.values() if n not in (*ablate.KINDS, "untold")))
 
@@ -59,10 +63,13 @@ def folder_of(task: str, input: str, planned: plan.Plan) -> Path:
 
 
 def measured(task: str, input: str, seed: int, episodes: int) -> dict[str, Any]:
-    """The row of a policy: {kind: success}."""
+    """The row of a policy: {kind: success}; of the one that ships, where that is what would be learnt."""
     alone = made(task, input)
     planned = plan.plan(alone, alone.usual, input=input, seed=seed)
     started, out = time.process_time(), folder_of(task, input, planned)
+    if (ships := policies.about(task)) and (ships["hash"], ships["seed"]) == (planned.hash, seed):
+        scores = {row["instruction"]: row["success"] for row in ablate.shipped(task, episodes)}
+        return {"steps": ships["steps"], "scores": scores, "cpu_seconds": 0.0}
     run = read_run(runner.run(alone, input=input, seed=seed, out=out, resume=True))
     learning = time.process_time() - started
     scores = {row["instruction"]: row["success"] for row in ablate.ablate(run, episodes)}

@@ -1,10 +1,11 @@
-"""`ludus ablate`: what a run's policy does when it is told something else. Do the words matter?"""
+"""`ludus ablate`: what a policy, of a run or one that ships, does when it is told something else. Do words matter?"""
 
 from __future__ import annotations
 
 import contextlib
 import itertools
 import json
+import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -16,7 +17,7 @@ from typer import Argument, Option
 from ..envs import registry
 from ..envs.core import World
 from ..envs.instructions import Encode, HashedWords, Instruct, Instruction, parse, reads_scene
-from . import actors, evaluation, folder
+from . import actors, evaluation, folder, policies
 from .curriculum import Stage
 from .record import Run, read_run
 from .report.beside import ABLATIONS, ATTRIBUTION
@@ -32,6 +33,7 @@ KINDS = {
     "held-out": "the same in a wording that is kept from all training",
 }
 AS_LEARNT = {"instructed": "true", "blind": "untold", "task-id": "task number", "goal-id": "one-hot"}  # by input
+TASK = re.compile(r"(ludus/)?[\w#]+-v\d+[\w#]*")  # what is a task's name, where there is no such folder
 ELSEWHERE = ("ludus/Reach-v0", "ludus/Basic-v0")  # tasks whose goal a lone task is told instead of its own
 
 
@@ -113,15 +115,37 @@ def ablate(
         after = [j for j in learnt if run.settings["regime"] == "joint" or names[j] == stage.task]
         if after:
             other = made.tasks[(i + 1) % len(made.tasks)].task
-            for row in _of_task(run, stage, after[-1], other, episodes):
-                tell(f"{row['task']}, {row['instruction']}: {row['success']:.2f}")
-                rows.append(row)
+            rows += _of_task(run, stage, *actors.load(run, after[-1], stage.task), other, episodes, tell)
     return rows
 
 
-def _of_task(run: Run, stage: Stage, after: int, other: str, episodes: int) -> Iterator[dict[str, Any]]:
+def shipped(task: str, episodes: int = 200, tell: Callable[[str], None] = lambda _: None) -> list[dict[str, Any]]:
+    """As ablate, of the policy that ships for a task. Raises ValueError where none does (UnknownName: no such task)."""
+    task = registry.spec(task).id
+    if (found := policies.load(task)) is None:
+        raise ValueError(f"no policy ships for {task}; learn one (ludus run {task}) and name its folder")
+    single, act, about = found
+    run = policies.run_of(about)
+    stage = next(s for s in actors.curriculum_of(run).tasks if s.task == task)
+    return _of_task(run, stage, single, act, task, episodes, tell)
+
+
+def _of_task(
+    run: Run, stage: Stage, single: World, act: actors.Act, other: str, episodes: int, tell: Callable[[str], None]
+) -> list[dict[str, Any]]:
+    """single: one copy of the task, which is closed here; other: the task whose goal is told instead."""
+    rows = []
+    for row in _told_otherwise(run, stage, single, act, other, episodes):
+        tell(f"{row['task']}, {row['instruction']}: {row['success']:.2f}")
+        rows.append(row)
+    single.close()
+    return rows
+
+
+def _told_otherwise(
+    run: Run, stage: Stage, single: World, act: actors.Act, other: str, episodes: int
+) -> Iterator[dict[str, Any]]:
     made, input = actors.curriculum_of(run), run.settings["input"]
-    single, act = actors.load(run, after, stage.task)
     if other == stage.task:
         other = next(t for t in ELSEWHERE if t != stage.task)
     with contextlib.closing(registry.make(other)) as elsewhere:
@@ -130,7 +154,6 @@ def _of_task(run: Run, stage: Stage, after: int, other: str, episodes: int) -> I
         told = Retold(kind, instructor(run).instruct, HashedWords(made.words), single, foreign)
         name = kind if input == "instructed" else AS_LEARNT[input]
         yield {"task": stage.task, "instruction": name} | tried(run, stage, act, told.instruct, told.encode, episodes)
-    single.close()
 
 
 def tried(
@@ -178,7 +201,7 @@ def write(run: Run, rows: Sequence[dict[str, Any]], name: str = ABLATIONS) -> Pa
 
 
 def command(
-    run: Annotated[Path, Argument(metavar="RUN", help="the folder of a run")],
+    run: Annotated[Path, Argument(metavar="RUN", help="the folder of a run, or a task whose policy ships")],
     task: Annotated[list[str] | None, Option(help="only this one; may be repeated")] = None,
     episodes: Annotated[int, Option(help="of each task and kind of instruction", min=1, max=100_000)] = 200,
     whose: Annotated[
@@ -186,7 +209,13 @@ def command(
     ] = False,
     as_json: Annotated[bool, Option("--json", help="print JSON, for machines")] = False,
 ) -> None:
-    """Try a run's policy with changed instructions: none, shuffled, wrong, of another task, in other words."""
+    """Try a policy with changed instructions: none, shuffled, wrong, of another task, in other words."""
+    say = (lambda _: None) if as_json else typer.echo
+    if not run.exists() and TASK.fullmatch(str(run)):
+        if whose or task:
+            raise ValueError(f"{run} is a task: --task and --whose-forgetting are for the folder of a run")
+        _show(shipped(str(run), episodes, say), as_json)
+        return
     one = read_run(run)
     if whose:
         from . import attribution
@@ -194,11 +223,15 @@ def command(
         made = write(one, rows := attribution.two_by_two(one, episodes), ATTRIBUTION)
         typer.echo(json.dumps(rows, indent=1) if as_json else f"{attribution.told(rows)}\nrows: {made}")
         return
-    rows = ablate(one, episodes, task or (), (lambda _: None) if as_json else typer.echo)
+    rows = ablate(one, episodes, task or (), say)
     made = write(one, rows)
+    _show(rows, as_json)
+    say(f"rows: {made}")
+
+
+def _show(rows: Sequence[dict[str, Any]], as_json: bool) -> None:
     if as_json:
-        print(json.dumps(rows, indent=1))
+        print(json.dumps(list(rows), indent=1))
         return
     for name, gap in sensitivity(rows).items():
         typer.echo(f"{name}: instruction_sensitivity {gap:+.2f} (true minus wrong)")
-    typer.echo(f"rows: {made}")

@@ -23,7 +23,7 @@ ELSEWHERE = {  # commands that live in modules of their own
     "play": "Play a task in this terminal, or watch a policy.",
     "speed": "Steps a second, against the bare engine and gymnasium's own vectorisation.",
     "instructor": "Train the shipped language model from nothing; try it on a scene.",
-    "ablate": "Try a run's policy with changed instructions: do the words matter?",
+    "ablate": "Try a policy with changed instructions: do the words matter?",
     "memory": "What a run's instructor remembers: show it, or have a text forgotten.",
     "evolve": "Evolve an algorithm's settings and its network's shape; a family tree.",
     "submit": "Check finished runs and write each as one leaderboard entry.",

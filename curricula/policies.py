@@ -15,6 +15,7 @@ from ..envs.core import World
 from . import actors, folder
 from .curriculum import Curriculum
 from .record import Run, RunError, inside
+from .scores import Scores
 
 KEPT = ("curriculum", "algorithm", "settings", "input", "seed", "hash")  # of run.json
 
@@ -58,3 +59,18 @@ def load(task: str) -> tuple[World, actors.Act, dict[str, Any]] | None:
             raise RunError(f"{path}: not a policy of ours: {' '.join(str(error).split())[:160]}") from None
     world, act = actors.dressed(made, about["input"], about["algorithm"], about["settings"], task, weights)
     return world, act, about
+
+
+def about(task: str) -> dict[str, Any] | None:
+    """What the file of a task's policy says of itself; None where none ships. Raises RunError."""
+    if (found := load(task)) is None:
+        return None
+    found[0].close()
+    return found[2]
+
+
+def run_of(about: dict[str, Any]) -> Run:
+    """What a policy's file says of itself, as the run that it comes from: without a folder, rows and costs."""
+    instructor = Curriculum.model_validate_json(json.dumps(about["curriculum"])).instructor
+    beside = {"label": "shipped", "regime": "sequence", "methods": [], "instructor": instructor}
+    return Run(Path(), {k: about[k] for k in KEPT} | beside, [], Scores.from_rows([]), {})

@@ -109,3 +109,28 @@ def test_old_and_new_model_are_tried_with_old_and_new_policy_of_every_task_but_t
 def test_a_run_that_was_not_told_sentences_says_what_it_was_told(tmp_path):
     rows = ablate.ablate(read_run(run(tmp_path / "run", "goal-id", 256)), 4)
     assert [row["instruction"] for row in rows] == ["one-hot"] and ablate.AS_LEARNT.keys() == set(INPUTS)
+
+
+def test_a_policy_that_ships_is_tried_without_a_run(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert cli.invoke(["ablate", "WorkshopEasy-v0", "--episodes", "40", "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)
+    score = {row["instruction"]: row["success"] for row in rows}
+    assert score.keys() == ablate.KINDS.keys() and score["true"] > 0.9 and score["wrong"] < 0.1
+    assert all(row["task"] == "ludus/WorkshopEasy-v0" and row["n"] == 40 for row in rows)
+    assert cli.invoke(["ablate", "ludus/WorkshopEasy-v0", "--episodes", "4"]) == 0
+    assert "instruction_sensitivity +" in capsys.readouterr().out and not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    "words, said",
+    [
+        (["LiftColor-v0"], "did you mean ludus/LiftColour-v0"),
+        (["Detective-v0"], "no policy ships for ludus/Detective-v0"),
+        (["WorkshopEasy-v0", "--whose-forgetting"], "are for the folder of a run"),
+        (["runs/none"], "no such run folder"),
+    ],
+)
+def test_what_cannot_be_tried_is_named(words, said, capsys):
+    assert cli.invoke(["ablate", *words]) == 2
+    assert said in capsys.readouterr().err

@@ -19,14 +19,20 @@ if TYPE_CHECKING:
     from .world import MujocoWorld
 
 EPISODES = 256  # of the script
-RUNGS = 12  # of each: moments that are kept, evenly from its start to its success
+MOMENTS = 128  # of each that are kept, evenly from its start to its success
+RUNGS = 16  # of these, ever closer: by even ones, the last may be too far from the end to find it
 FIRST = 2**40  # seed of the first of them; the others follow
+
+
+def at(rung: np.ndarray) -> np.ndarray:
+    """The moments of rungs: the first is the start, the last one is just before the success."""
+    return (MOMENTS * (1 - (1 - rung / RUNGS) ** 2)).astype(int)
 
 
 class Demonstrations:
     """Moments of those of the script's episodes that succeeded.
 
-    moments: what the world's state() and the task's say there, name -> (episodes, RUNGS, …); no random stream among
+    moments: what the world's state() and the task's say there, name -> (episodes, MOMENTS, …); no random stream among
         them.
     """
 
@@ -43,7 +49,7 @@ class Demonstrations:
             name = type(world.task).__name__
             raise ValueError(f"{name} under these settings: its script never succeeds; leave demo_starts at 0")
         copies = np.flatnonzero(won >= 0)[:, None]
-        steps = (np.arange(RUNGS) * (won[copies] + 1) // RUNGS).astype(int)
+        steps = (np.arange(MOMENTS) * (won[copies] + 1) // MOMENTS).astype(int)
         self.moments = {name: np.stack([s[name] for s in states])[steps, copies] for name in states[0]}
 
     def _seen(self, world: MujocoWorld) -> Arrays:
@@ -57,6 +63,6 @@ class Demonstrations:
         chance, which, half, where = draw.random(4).T
         chosen = chance < world.task.demo_starts
         ids, which, climbs = ids[chosen], (which[chosen] * len(self.moments["aim"])).astype(int), half[chosen] < 0.5
-        rung = np.where(climbs, world.rung[ids], (where[chosen] * RUNGS).astype(int))
-        world.place(ids, {name: array[which, rung] for name, array in self.moments.items()})
+        moment = np.where(climbs, at(world.rung[ids]), (where[chosen] * MOMENTS).astype(int))
+        world.place(ids, {name: array[which, moment] for name, array in self.moments.items()})
         world.climbs[ids] = climbs
