@@ -17,7 +17,7 @@ from stable_baselines3.common.noise import NormalActionNoise
 from stable_baselines3.common.vec_env import VecEnv
 
 from ..envs.registry import nearest
-from . import outputs, saving
+from . import networks, outputs, saving
 from .acting import Act
 from .algorithms import algorithm as find
 from .exploration import Exploration, Span
@@ -253,7 +253,7 @@ class Learner:
     # inside
 
     def _create(self, env: VecEnv) -> None:
-        settings = copy.deepcopy(self._settings)  # SB3 writes into its policy_kwargs
+        settings = networks.named(copy.deepcopy(self._settings))  # SB3 writes into its policy_kwargs
         if self.off_policy:
             settings.setdefault("replay_buffer_class", HookedBuffer)
         if isinstance(settings.get("action_noise"), int | float):

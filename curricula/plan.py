@@ -259,6 +259,7 @@ def _method(name: str) -> tuple[str, Any]:
 
 
 def _settings(curriculum: Curriculum, algorithm: str) -> dict[str, Any]:
+    from ..agents import networks
     from ..agents.algorithms import ALGORITHMS
     from ..agents.outsider import outside
     from .curriculum import Algorithm
@@ -267,6 +268,7 @@ def _settings(curriculum: Curriculum, algorithm: str) -> dict[str, Any]:
         return _outsider(curriculum, algorithm)
     given = curriculum.algorithms.get(algorithm, Algorithm())
     _check_names(given.settings, inspect.signature(ALGORITHMS[algorithm].build).parameters, f"setting of {algorithm}")
+    networks.check(given.settings)
     own = {"rows": given.rows, "decay": given.decay} | ({"resets": given.resets} if given.resets else {})
     return {**own, **given.settings}
 

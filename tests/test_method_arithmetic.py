@@ -371,6 +371,18 @@ def test_shrink_and_perturb_is_a_weighted_sum_with_a_newborn():
     assert np.abs(newborn).max() > 0 and not np.allclose(newborn, before)
 
 
+def test_settings_may_name_an_activation():
+    kinds = {type(m) for m in begun("ppo", policy_kwargs={"activation_fn": "elu"}).model.policy.modules()}
+    assert torch.nn.ELU in kinds and torch.nn.Tanh not in kinds
+    named = begun("ppo", policy_kwargs={"net_arch": [16], "activation_fn": "layer-norm-tanh"})
+    method = begun("ppo", METHODS["layer-norm"](), policy_kwargs={"net_arch": [16]})
+    for x, y in zip(named.model.policy.parameters(), method.model.policy.parameters(), strict=True):
+        torch.testing.assert_close(x, y, rtol=0, atol=0)
+    torch.testing.assert_close(named.values(ROWS), method.values(ROWS), rtol=0, atol=0)
+    with pytest.raises(ValueError, match=r"did you mean.* relu"):
+        begun("ppo", policy_kwargs={"activation_fn": "relo"})
+
+
 @pytest.mark.parametrize("algorithm", ["ppo", "sac"])
 def test_layer_norm_normalises_what_goes_into_every_activation(algorithm):
     learner = begun(algorithm, METHODS["layer-norm"](), policy_kwargs={"net_arch": [16, 16]})

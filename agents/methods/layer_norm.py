@@ -8,11 +8,8 @@ from __future__ import annotations
 
 import inspect
 
-import torch
-from torch import nn
-from torch.nn import functional
-
 from ..method import Method
+from ..networks import Normalised
 
 
 class LayerNorm(Method):
@@ -29,14 +26,3 @@ class LayerNorm(Method):
         usual = inspect.signature(network).parameters["activation_fn"].default
         inner, epsilon = policy.get("activation_fn", usual), self.epsilon
         return {**settings, "policy_kwargs": policy | {"activation_fn": lambda: Normalised(inner(), epsilon)}}
-
-
-class Normalised(nn.Module):
-    """inner of x (…, units) with mean 0 and variance 1 over the units."""
-
-    def __init__(self, inner: nn.Module, epsilon: float):
-        super().__init__()
-        self.inner, self.epsilon = inner, epsilon
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.inner(functional.layer_norm(x, x.shape[-1:], eps=self.epsilon))

@@ -1,0 +1,55 @@
+"""Names for the activations of a network: what a curriculum's file says where Stable-Baselines3 wants a class."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from ..envs.registry import nearest
+
+PLAIN: dict[str, Callable[[], nn.Module]] = {
+    "relu": nn.ReLU,
+    "leaky-relu": nn.LeakyReLU,
+    "elu": nn.ELU,
+    "silu": nn.SiLU,
+    "gelu": nn.GELU,
+    "tanh": nn.Tanh,
+}
+
+
+class Normalised(nn.Module):
+    """inner of x (…, units) with mean 0 and variance 1 over the units (Ba et al. 2016), without scale and shift."""
+
+    def __init__(self, inner: nn.Module, epsilon: float = 1e-5):
+        super().__init__()
+        self.inner, self.epsilon = inner, epsilon
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.inner(functional.layer_norm(x, x.shape[-1:], eps=self.epsilon))
+
+
+def _normalised(kind: Callable[[], nn.Module]) -> Callable[[], nn.Module]:
+    return lambda: Normalised(kind())
+
+
+ACTIVATIONS = PLAIN | {f"layer-norm-{name}": _normalised(kind) for name, kind in PLAIN.items()}
+
+
+def check(settings: Mapping[str, Any]) -> None:
+    """Raises UnknownName for an activation that no network has."""
+    name = (settings.get("policy_kwargs") or {}).get("activation_fn")
+    if isinstance(name, str) and name not in ACTIVATIONS:
+        raise nearest(name, ACTIVATIONS, "activation_fn")
+
+
+def named(settings: dict[str, Any]) -> dict[str, Any]:
+    """An algorithm's settings, with the class where policy_kwargs' activation_fn is a name."""
+    check(settings)
+    policy = dict(settings.get("policy_kwargs") or {})
+    if not isinstance(policy.get("activation_fn"), str):
+        return settings
+    return settings | {"policy_kwargs": policy | {"activation_fn": ACTIVATIONS[policy["activation_fn"]]}}
