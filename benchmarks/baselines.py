@@ -45,8 +45,8 @@ uses one): keep the steps. Settings that differ from task to task stand in `curr
 
 TRIED = {  # what is not learnt yet, on which seeds, and how it ended
     "Swap-v0": "with rungs evenly apart 0.89 (seed 0; this policy ships), closer towards the end 0.76; from its own "
-    "starts 0.76 after 1,600,000 steps (seed 0; 0.80 is passed on the way), 0.81 after 1,200,000 (seed 100); 0.45 after "
-    "2,400,000, where the rate falls more slowly (seed 0): one of its two goals only",
+    "starts 0.76 after 1,600,000 steps (seed 0; 0.80 is passed on the way), 0.81 after 1,200,000 (seed 100); 0.45 "
+    "after 2,400,000, where the rate falls more slowly (seed 0): one of its two goals only",
     "Corridor-v0": "from its own starts 0 after 1,200,000 steps (seed 0): the first goes through, the second "
     "waits beside its way and stays",
     "Formation-v0": "0.38 after 1,200,000 steps from its own starts, 0.38 after 1,600,000 with half of them on the "
