@@ -70,11 +70,11 @@ def test_the_example_learns_and_a_new_task_takes_the_place_of_the_old():
             return float((np.linalg.norm(act(told(PLACES, task)) - answer(PLACES, task), axis=1) < 0.3).mean())
 
     for number, task in enumerate(("left", "right")):
-        learner.start(task, Bandit(task), steps=4992)
-        learner.learn(4992)
+        learner.start(task, Bandit(task), steps=7488)
+        learner.learn(7488)
         learner.finish()
         assert score(number) > 0.9
-    assert score(0) < 0.3 and learner.num_timesteps == 2 * 4992
+    assert score(0) < 0.3 and learner.num_timesteps == 2 * 7488
 
 
 @pytest.fixture(scope="module")
