@@ -55,14 +55,10 @@ def train(skills: Iterable[Skill], most: int = 40) -> np.ndarray:
 
     Learnt from all wordings that are not held out, of up to `most` instructions of each skill; no chance is in it.
     """
-    told = [(i.phrase(w), meaning(i)) for s in skills for i in list(s.instructions())[:most] for w in _known(s)]
+    told = [(i.phrase(w), meaning(i)) for s in skills for i in list(s.instructions())[:most] for w in s.taught]
     x, y = features([t for t, _ in told]), np.stack([m for _, m in told])
     kernel = x @ x.T + RIDGE * np.eye(len(x), dtype=np.float32)
     return (x.T @ np.linalg.solve(kernel, y)).astype(np.float16)
-
-
-def _known(skill: Skill) -> list[str]:
-    return [*skill.wordings, *(skill.chinese[:2] if len(skill.chinese) > 2 else skill.chinese)]
 
 
 def everything() -> list[Skill]:

@@ -13,12 +13,13 @@ from stable_baselines3.common.vec_env import VecEnv
 
 from ..envs import registry
 from ..envs.core import World, Wrapper
-from ..envs.instructions import Encode, HashedWords, Instruct, goal_only
+from ..envs.instructions import Encode, Instruct, goal_only
 from ..envs.views import partners as team
 from ..envs.views.instructed import Instructed
 from ..envs.views.sb3 import Sb3View
 from . import actions, observations
 from .algorithms import BRANCHES, CONTINUOUS, DISCRETE
+from .encoders import ENCODERS
 
 INPUTS = ("blind", "instructed", "task-id", "goal-id")
 
@@ -32,6 +33,7 @@ class Interface:
     """How every task of a curriculum meets one policy.
 
     observation, action: widths that every task is padded to; words: width of the instruction's vector.
+    encoder: one of encoders.ENCODERS: what makes a vector of a sentence.
     scale: observations are divided by their bounds and multiplied by this: fixed, so that old tasks look as they did;
         wide enough that centimetres matter to a network (at 1 a lift took three times as many steps).
     input: "instructed" (the sentence's vector), "blind" (zeros), "task-id" (a one-hot task number, no sentence),
@@ -54,8 +56,11 @@ class Interface:
     bins: int = 7
     sizes: tuple[int, ...] = ()
     picture: tuple[int, ...] | None = None
+    encoder: str = "words"
 
     def __post_init__(self):
+        if self.encoder not in ENCODERS:
+            raise registry.nearest(self.encoder, list(ENCODERS), "encoder")
         if self.actions not in actions.KINDS:
             raise registry.nearest(self.actions, list(actions.KINDS), "kind of actions")
         if self.actions == BRANCHES and len(self.sizes) != self.action:
@@ -74,15 +79,16 @@ class Interface:
         settings: Mapping[str, Any] | None = None,
         partners: Mapping[str, Any] | None = None,
         timeout: int | None = None,
+        wordings: str = "one",
     ) -> World:
         """copies of the task, instructed and in this body. Raises WidthError if the task does not fit.
 
         partners: group -> who plays it, so that the other groups are left to the policy.
-        timeout: steps after which an instruction has timed out, as of Instructed.
+        timeout: steps after which an instruction has timed out, and wordings: as of Instructed.
         """
         world = team.make(task, copies, partners, **(settings or {}))
-        encode = encode or HashedWords(self.words)
-        instructed = Instructed(self._flat(world), encode, instruct, **self.reward, timeout=timeout)
+        encode = encode or ENCODERS[self.encoder](self.words)
+        instructed = Instructed(self._flat(world), encode, instruct, **self.reward, timeout=timeout, wordings=wordings)
         return Body(instructed, self, self.tasks.index(task) if task in self.tasks else 0)
 
     def _flat(self, world: World) -> World:

@@ -3,7 +3,7 @@
     python benchmarks/deployment.py [--seeds 3] [--rounds 4] [--steps 1200] [--models FOLDER]
 
 A small model is trained from nothing on briefings of Household alone. Then it meets robots (LiftColour, OpenDrawer): in
-every round it instructs 64 copies of each, a fifth of its words drawn at random, scripts carry them out, and it learns
+every round it instructs 64 copies of each, half of its words drawn at random, scripts carry them out, and it learns
 from what came of them as `--instructor-learns batch` does (instructors.lessons, updating). Two ways are compared: with
 old briefings, the divergence from the model before and the gate; and without all three. Success is choosing in scenes
 held out from both sides of the training, 40 of a task, in wordings for training. A row for each (way, seed, round) goes
@@ -37,11 +37,11 @@ from ludus.agents.instructors.updating import Update, quality
 
 RESULTS = Path(__file__).parent / "results" / "deployment.jsonl"
 OLD, NEW = ("ludus/Household-v0",), ("ludus/LiftColour-v0", "ludus/OpenDrawer-v0")
-COPIES, EXPLORE, TRIED = 64, 0.2, 40
+COPIES, EXPLORE, TRIED, UPDATE = 64, 0.5, 40, 400
 FIRST = 1 << 34  # the seed of the scenes that it is tried in, far from all that it learns in
 WAYS = {
-    "replay and gate": Update(steps=40, least=4),
-    "neither": Update(steps=40, least=4, replay=0.0, anchor="none", margin=1.0),
+    "replay and gate": Update(steps=UPDATE, least=4),
+    "neither": Update(steps=UPDATE, least=4, replay=0.0, anchor="none", margin=1.0),
 }
 
 
@@ -50,9 +50,7 @@ def old_model(folder: Path, seed: int, steps: int) -> Path:
     if not (folder / rehearsal.FILE).exists():
         pairs = [p for task in OLD for p in corpus.pairs(task, seed, 3, 256)]
         make(folder, pairs, Recipe(width=64, layers=2, inner=170, steps=steps, seed=seed))
-        lines = (rehearsal.shipped() / rehearsal.FILE).read_text("utf-8").splitlines()
-        kept = [line for line in lines if json.loads(line)["task"] in OLD]
-        (folder / rehearsal.FILE).write_text("\n".join(kept) + "\n", "utf-8")
+        rehearsal.make(folder, tasks=OLD)
     return folder
 
 
@@ -130,8 +128,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = ask.parse_args(arguments)
     torch.set_num_threads(1)
     there = [json.loads(line) for line in given.out.read_text("utf-8").splitlines()] if given.out.exists() else []
-    size = {"rounds": given.rounds, "steps": given.steps}
-    known = {(r["way"], r["seed"]) for r in there if {k: r[k] for k in size} == size}
+    size = {"rounds": given.rounds, "steps": given.steps, "explore": EXPLORE, "update": UPDATE}
+    known = {(r["way"], r["seed"]) for r in there if {k: r.get(k) for k in size} == size}
     with tempfile.TemporaryDirectory() as aside:
         folder = old_model(given.models or Path(aside) / "old", 0, given.steps)
         for seed in range(given.seeds):

@@ -14,9 +14,10 @@ import numpy as np
 import typer
 from typer import Argument, Option
 
+from ..agents.encoders import ENCODERS
 from ..envs import registry
 from ..envs.core import World
-from ..envs.instructions import Encode, HashedWords, Instruct, Instruction, parse, reads_scene
+from ..envs.instructions import Encode, Instruct, Instruction, parse, reads_scene
 from . import actors, evaluation, folder, policies
 from .curriculum import Stage
 from .record import Run, read_run
@@ -151,7 +152,7 @@ def _told_otherwise(
     with contextlib.closing(registry.make(other)) as elsewhere:
         foreign = elsewhere.goal.text
     for kind in kinds(single) if input == "instructed" else ["true"]:
-        told = Retold(kind, instructor(run).instruct, HashedWords(made.words), single, foreign)
+        told = Retold(kind, instructor(run).instruct, ENCODERS[made.encoder](made.words), single, foreign)
         name = kind if input == "instructed" else AS_LEARNT[input]
         yield {"task": stage.task, "instruction": name} | tried(run, stage, act, told.instruct, told.encode, episodes)
 

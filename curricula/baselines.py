@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from importlib import resources
-from typing import Any
+from typing import Any, Literal
 
 import pydantic
 from gymnasium import spaces
@@ -23,7 +23,7 @@ class Baseline(pydantic.BaseModel):
     """How one task is learnt: steps in rows stepped; the rest where it differs from what all tasks share.
 
     rows and decay are of the algorithm that comes first; ppo and masked are keywords of PPO and of masked PPO.
-    words: width of the instruction's vector.
+    words: width of the instruction's vector; encoder, wordings: as of a curriculum.
     """
 
     model_config = pydantic.ConfigDict(frozen=True, extra="forbid", strict=True)
@@ -36,6 +36,8 @@ class Baseline(pydantic.BaseModel):
     ppo: dict[str, Any] = {}
     masked: dict[str, Any] = {}
     words: int = 16
+    encoder: Literal["words", "learnt"] = "words"
+    wordings: Literal["one", "all"] = "one"
 
 
 def table() -> tuple[dict[str, Algorithm], dict[str, Baseline]]:
@@ -70,6 +72,8 @@ def of(task: str) -> Curriculum:
         observation=observation,
         action=action,
         words=one.words,
+        encoder=one.encoder,
+        wordings=one.wordings,
         evaluation=EVALUATION,
         stages=(stage,),
         algorithms={usual: first} | shared | {usual: first},

@@ -13,6 +13,7 @@ from pydantic import Field
 from .reading import Invalid, Misfit, one_line, read, shown, told
 
 NAME = r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"
+ENCODED = 64  # the learnt encoder's width (agents.encoders.WIDTH, which takes a second to import)
 
 Count = Annotated[int, Field(ge=1, le=10**12)]
 Settings = dict[str, Any]
@@ -177,6 +178,9 @@ class Curriculum(_Frozen):
     actions: how the body acts; auto: in the way that its tasks do. action counts the entries of continuous actions, the
         values of discrete ones, or the branches. bins: values of a continuous entry among branches.
     instructor: who instructs unless one says otherwise.
+    encoder: what makes vectors of sentences: hashed words, or the learnt encoder, which has at most 64 of width.
+    wordings: while it is learnt, an instruction is told as it was said, or in any of its skill's wordings but the
+        held-out ones, drawn whenever it takes effect; the policy is tried with what was said.
     algorithms: settings by algorithm; methods: default settings by method, or by "method@algorithm".
     """
 
@@ -189,6 +193,8 @@ class Curriculum(_Frozen):
     actions: Literal["auto", "continuous", "discrete", "branches"] = "auto"
     bins: Annotated[int, Field(ge=2, le=101)] = 7
     instructor: Literal["fixed", "script", "language-model"] = "fixed"
+    encoder: Literal["words", "learnt"] = "words"
+    wordings: Literal["one", "all"] = "one"
     reward: Reward = Reward()
     evaluation: Evaluation = Evaluation()
     stages: tuple[Stage, ...] = Field(min_length=1, max_length=1000)
@@ -216,8 +222,14 @@ class Curriculum(_Frozen):
 
         So it always was written, and hashed.
         """
-        usual = {"actions": "auto", "bins": 7, "instructor": "fixed"}
+        usual = {"actions": "auto", "bins": 7, "instructor": "fixed", "encoder": "words", "wordings": "one"}
         return {k: v for k, v in write(self).items() if k not in usual or v != usual[k]}
+
+    @pydantic.model_validator(mode="after")
+    def _encoded(self) -> Curriculum:
+        if self.encoder == "learnt" and self.words > ENCODED:
+            raise ValueError(f"the learnt encoder's vectors have {ENCODED} entries at most; words is {self.words}")
+        return self
 
     @property
     def tasks(self) -> tuple[Stage, ...]:

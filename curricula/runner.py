@@ -264,7 +264,8 @@ class Life:
         settings = [self._settings(i) | self.tasks[i].training for i in part.tasks]
         partners = [self.tasks[i].partners for i in part.tasks]
         shares = [self.plan.share(name) for name in names]
-        how = {"timeouts": [self.tasks[i].timeout for i in part.tasks], "instruct": self.mind.instruct}
+        how: dict[str, Any] = {"timeouts": [self.tasks[i].timeout for i in part.tasks], "instruct": self.mind.instruct}
+        how["wordings"] = self.plan.curriculum.wordings
         return self.body.env(names, self.plan.settings["rows"], settings, partners, shares, **how)
 
     def _settings(self, task: int) -> dict[str, Any]:

@@ -51,6 +51,11 @@ class Skill:
                 raise ValueError(f"skill {self.name!r}: no {slot} {word!r}; did you mean {near[0]!r}?")
         return Instruction(self, tuple(sorted(arguments.items())))
 
+    @property
+    def taught(self) -> tuple[str, ...]:
+        """The wordings to learn with, English and Chinese: of three or more Chinese ones all but two are held out."""
+        return (*self.wordings, *(self.chinese[:2] if len(self.chinese) > 2 else self.chinese))
+
     def instructions(self) -> Iterable[Instruction]:
         """Every instruction this skill can make."""
         for words in itertools.product(*self.arguments.values()):

@@ -42,7 +42,7 @@ def test_an_episode_begins_on_the_script_s_way_and_the_script_goes_on_from_there
 
 def test_a_success_takes_a_copy_back_towards_the_start_and_a_failure_on():
     world = start("Push-v0", 6, demo_starts=1)
-    last = world.rung[0]
+    last = int(world.rung[0])
     for _ in range(4):
         before, climbs = world.rung.copy(), world.climbs.copy()
         assert won(world).all()
@@ -60,6 +60,15 @@ def test_a_success_takes_a_copy_back_towards_the_start_and_a_failure_on():
     assert (world.rung == 0).all(), "and no further than the start"
     world.reset(np.arange(6), range(6))
     assert (world.rung == last).all(), "a seed begins a new life"
+
+
+def test_rungs_stay_where_the_share_succeeds_that_is_asked_for():
+    world = start("Push-v0", 6, demo_starts=1, demo_rate=0.2)
+    world.rung[:] = 8
+    for success in (True, False, False, False, False):
+        world.won[:], world.climbs[:] = success, True
+        world.reset(np.arange(6))
+    assert (world.rung == 8).all(), "one of five"
 
 
 def test_a_share_of_the_episodes_does_and_the_others_are_as_they_were():
@@ -85,6 +94,8 @@ def test_a_copy_lives_as_a_world_of_its_own_and_goes_on_from_its_state(name):
 def test_what_is_no_share_is_named(share):
     with pytest.raises(ValueError, match="demo_starts"):
         envs.make("Push-v0", demo_starts=share)
+    with pytest.raises(ValueError, match="demo_rate is a share between 0 and 1"):
+        envs.make("Push-v0", demo_rate=max(share, 0.0) or 1.0)
 
 
 def life(**said):

@@ -304,13 +304,13 @@ def test_progress_of_a_new_instruction_is_counted_from_where_it_was_given():
 # State
 
 
+@pytest.mark.parametrize("wordings", ["one", "all"])
 @pytest.mark.parametrize("name", [IDS[0], "Team", "Choices", "Rivals"])
-def test_restore_goes_on_bit_for_bit_with_instructions_underway(name):
+def test_restore_goes_on_bit_for_bit_with_instructions_underway(name, wordings):
     def build():
         teller = Teller(*[s.phrase(w) for s in sorted_goals(make(name)) for w in s.skill.wordings], "nonsense")
-        return Instructed(
-            make(name, 3, max_episode_steps=9), instruct=teller, timeout=3, delay=2, progress=1.0, failure=1.0
-        )
+        how = {"timeout": 3, "delay": 2, "progress": 1.0, "failure": 1.0, "wordings": wordings}
+        return Instructed(make(name, 3, max_episode_steps=9), instruct=teller, **how)
 
     view = build()
     actor = Actor(view, [1, 2, 3])
@@ -349,7 +349,58 @@ def test_a_state_of_another_goal_is_refused():
         Instructed(other).restore(state)
 
 
+# Wordings
+
+
+def worded(copies, wordings="all", seeds=None):
+    """The words of every copy's agents at every step, what each means, and the world's own observations."""
+    view = Instructed(make("Team", copies, max_episode_steps=4), instruct=Teller(LEFT, RIGHT), wordings=wordings)
+    seeds = list(range(copies)) if seeds is None else seeds
+    actor = Actor(view, seeds)
+    view.reset(np.arange(copies), seeds)
+    said, means, seen = [], [], []
+    for _ in range(30):
+        _, obs, _ = autoreset.step(view, actor())
+        said.append([[view.instruction(i, a) for a in view.agents] for i in range(copies)])
+        means.append([[str(parse(t, view.skills).arguments) for t in row] for row in said[-1]])
+        seen.append({a: o[:, : -view._book.width] for a, o in obs.items()})
+    return view, np.array(said), np.array(means), seen
+
+
+def test_all_wordings_to_learn_with_are_told_and_none_that_is_held_out():
+    view, said, _, _ = worded(20)
+    taught = {i.phrase(w) for s in view.skills for i in s.instructions() for w in s.taught}
+    assert set(said.ravel()) == taught
+    assert not taught & {i.phrase(w) for s in view.skills for i in s.instructions() for w in s.held_out}
+
+
+def test_other_words_change_neither_what_is_meant_nor_the_world():
+    (_, one, means, seen), (_, many, same, also) = worded(6, "one"), worded(6)
+    assert (one != many).any() and np.array_equal(means, same)
+    assert_same(also, seen)
+
+
+def test_a_copy_is_told_the_same_words_whatever_the_number_of_copies():
+    _, many, _, _ = worded(6)
+    _, few, _, _ = worded(2, seeds=[3, 5])
+    assert np.array_equal(few, many[:, [3, 5]])
+
+
+def test_how_it_is_said_does_not_say_what_is_to_be_done():
+    """Goal and words are drawn from two generators: seen together, every pair of them comes."""
+    view = Instructed(make("ludus/LiftColour-v0", 300), wordings="all")
+    view.reset(np.arange(300), list(range(300)))
+    places = [view.goals[view.aim[i]].skill.taught for i in range(300)]
+    how = [[view.aim_of(i).phrase(w) for w in places[i]].index(view.instruction(i, "arm")) for i in range(300)]
+    counts = np.zeros((len(view.goals), max(how) + 1))
+    np.add.at(counts, (view.aim, how), 1)
+    expected = counts.sum(1, keepdims=True) * counts.sum(0) / 300
+    assert ((counts - expected) ** 2 / expected).sum() < 3 * counts.size  # chi-square: its mean is about its size
+
+
 def test_wrong_settings_are_refused():
+    with pytest.raises(ValueError, match="wordings are 'one' or 'all', not 'many'"):
+        Instructed(make("Team"), wordings="many")
     for wrong in ({"delay": -1}, {"timeout": 0}):
         with pytest.raises(ValueError, match="delay must be 0 or more and timeout 1 or more"):
             Instructed(make("Team"), **wrong)  # pyright: ignore[reportArgumentType]

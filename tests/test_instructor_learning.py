@@ -13,7 +13,7 @@ from ludus.agents.instructors.corpus import Pair
 from ludus.agents.instructors.language_model import LanguageModel
 from ludus.agents.instructors.lessons import Lesson
 from ludus.agents.instructors.pupil import Pupil
-from ludus.agents.instructors.updating import Held, Update, gate, quality, update
+from ludus.agents.instructors.updating import Held, Standing, Update, between, gate, quality, standing, update
 
 NOUNS = ["apple", "mug", "plate", "towel", "book", "egg"]
 OLD = [Lesson(f"goal: take the {n}\ndo:", f"take the {n}", "old", 1.0) for n in NOUNS]
@@ -54,6 +54,14 @@ def same(one, other):
 
 def line(prompt="p", said="take", outcome="done", won: bool | None = True, task="t"):
     return {"prompt": prompt, "said": said, "outcome": outcome, "won": won, "task": task}
+
+
+def test_what_was_done_in_vain_is_worth_nothing_once_enough_was_not():
+    vain = [line("q", won=False), line("r", said="look", won=None)]
+    few, many = ([line(f"p{i}") for i in range(n)] + vain for n in (lessons.ENOUGH - 1, lessons.ENOUGH))
+    assert {x.prompt: x.worth for x in lessons.clean(few)[0] if x.worth < 1} == {"q": 0.25, "r": 0.25}
+    assert {x.prompt: x.worth for x in lessons.clean(many)[0] if x.worth < 1} == {"r": 0.25}
+    assert {x.worth for x in lessons.clean([*many, line("p0", won=False)])[0]} == {0.25, 0.5, 1.0}, "the mean counts it"
 
 
 def test_data_is_cleaned_of_what_says_nothing():
@@ -160,7 +168,8 @@ def test_the_gate_takes_what_keeps_the_old_and_gains():
     old = {"first": ask["a"], "second": ask["b"]}
 
     def verdict(after, margin=0.0):
-        return gate(Answers("before"), Answers(after), old, ask["n"], margin)  # type: ignore[arg-type]
+        stood = [standing(Answers(name), old, ask["n"]) for name in ("before", after)]  # type: ignore[arg-type]
+        return gate(*stood, margin)
 
     assert verdict("kept").taken and verdict("kept").new == (0.0, 1.0)
     assert not verdict("lost").taken and "second 1.00 to 0.00" in verdict("lost").why
@@ -217,6 +226,31 @@ def test_fresh_answers_to_old_prompts_are_the_models_own(tiny):
     how = dataclasses.replace(QUICK, anchor="none", fresh=True)
     assert quality(update(tiny, NEW, strange, how), held(OLD)) >= 0.8
     assert quality(update(tiny, NEW, strange, dataclasses.replace(how, fresh=False)), held(OLD)) < 0.5
+
+
+def test_between_two_models_lie_those_that_keep_more_and_gain_less(tiny):
+    learnt = update(tiny, NEW, [], dataclasses.replace(QUICK, anchor="none"))
+    half = weights(between(tiny, learnt, 0.5).model)
+    ends = weights(tiny.model), weights(learnt.model)
+    assert all(torch.allclose(half[k], (ends[0][k] + ends[1][k]) / 2, atol=1e-6) for k in half)
+    assert between(tiny, learnt, 1.0) is learnt
+
+
+def test_an_update_that_loses_the_old_is_taken_in_part_where_that_keeps_it(folder, old_briefings, monkeypatch):
+    mind = pupil(folder, replay=0.0, anchor="none", rate=0.05, shares=(1.0, 0.5, 0.25))
+    first, far = weights(mind.model.model), {}
+
+    def stood(model, old, new):
+        """All is kept up to half of the way and no further, and any of it gains."""
+        away = sum(float((weights(model)[k] - first[k]).abs().sum()) for k in first)
+        far["all"] = max(away, far.get("all", 0.0))
+        return Standing({"old": float(away < 0.6 * far["all"] or not away)}, float(away > 0))
+
+    monkeypatch.setattr("ludus.agents.instructors.pupil.standing", stood)
+    row = mind.learn(records(MORE * 2), 64)
+    assert row["taken"] and row["share"] == 0.5 and row["old"]["old"] == (1.0, 1.0)
+    away = sum(float((weights(mind.model.model)[k] - first[k]).abs().sum()) for k in first)
+    assert away == pytest.approx(far["all"] / 2, rel=1e-3)
 
 
 def test_adapters_learn_and_are_merged_into_a_model_like_any_other(tiny, monkeypatch):

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from ludus.agents.encoders import TextEncoder
 from ludus.agents.instructors import INSTRUCTORS
 from ludus.agents.interface import INPUTS, Interface, Mixed, WidthError, divided
 from ludus.envs.instructions import Briefing, HashedWords
@@ -31,6 +32,14 @@ def test_every_task_has_the_same_widths_and_its_own_tail(task, input):
             "instructed": HashedWords(8)([world.goal.text])[0],
         }
         np.testing.assert_array_equal(tail, np.tile(expected[input], (3, 1)).astype(np.float32))
+
+
+def test_the_learnt_encoder_stands_in_for_hashed_words():
+    world = body(encoder="learnt").world(TASKS[0], 2)
+    obs, _ = world.reset(np.arange(2), [0, 1])
+    np.testing.assert_array_equal(obs["arm"][0, 32:], TextEncoder(8)([world.goal.text])[0])
+    with pytest.raises(ValueError, match="no encoder 'learned'; did you mean learnt"):
+        body(encoder="learned")
 
 
 def test_a_goal_number_tells_goals_apart_that_no_observation_does():

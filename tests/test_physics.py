@@ -31,7 +31,7 @@ ALL: dict[str, Any] = {
     "noise": 0.01,
 }
 QUIET: dict[str, Any] = {**ALL, "noise": 0.0}
-SHARED = (*ALL, "demo_starts", "obs", "size")
+SHARED = (*ALL, "demo_starts", "demo_rate", "obs", "size")
 every_robot = pytest.mark.parametrize("name", envs.ids("mujoco"))
 
 

@@ -15,6 +15,7 @@ TRIES, HARDLY = 5, 0.1  # an instruction that the policy carried out more seldom
 PARTLY = (
     0.25  # worth of an instruction that was carried out in an episode that did not succeed, or whose end is unknown
 )
+ENOUGH = 8  # instructions worth 1 in a task, from which on what was carried out in a lost episode is worth nothing
 HELD_OUT = 5  # one briefing in so many is kept to measure by
 LONGEST = 1 << 16  # characters of a line of data
 
@@ -61,9 +62,11 @@ def clean(lines: Sequence[Mapping[str, Any]]) -> tuple[list[Lesson], dict[str, i
     seen = [line for line in lines if line["outcome"] not in UNSEEN]
     able = _able(seen)
     fair = [line for line in seen if line["outcome"] == "done" or (line["task"], line["said"]) in able]
+    won = Counter(line["task"] for line in fair if _worth(line) == 1)
     worths: dict[tuple[str, str, str], list[float]] = defaultdict(list)
     for line in fair:
-        worths[line["prompt"], line["said"], line["task"]].append(_worth(line))
+        lost = 0.0 if won[line["task"]] >= ENOUGH else PARTLY
+        worths[line["prompt"], line["said"], line["task"]].append(_worth(line, lost))
     best: dict[tuple[str, str], tuple[float, int, str]] = {}
     for (prompt, said, task), each in worths.items():
         rank = (sum(each) / len(each), len(each), said)
@@ -89,11 +92,11 @@ def _able(lines: Iterable[Mapping[str, Any]]) -> set[tuple[str, str]]:
     return {what for what, n in tries.items() if n < TRIES or done[what] >= HARDLY * n}
 
 
-def _worth(line: Mapping[str, Any]) -> float:
-    """Success weighs: 1 where the instruction was carried out and the episode succeeded."""
+def _worth(line: Mapping[str, Any], lost: float = PARTLY) -> float:
+    """Success weighs: 1 where the instruction was carried out and the episode succeeded. lost: where it did not."""
     if line["outcome"] != "done":
         return 0.0
-    return 1.0 if line["won"] else PARTLY
+    return {True: 1.0, False: lost, None: PARTLY}[line["won"]]
 
 
 def parted(lessons: Sequence[Lesson]) -> tuple[list[Lesson], list[Lesson]]:

@@ -18,7 +18,7 @@ from . import lessons, rehearsal
 from .decoder import Decoder
 from .language_model import LanguageModel
 from .lessons import Lesson
-from .updating import Held, Update, gate, update
+from .updating import Held, Update, between, gate, standing, update
 
 EVERY = {"never": 0, "stage": 0, "batch": 512, "online": 64}  # outcomes between two updates; 0: none on the way
 HOW = {"stage": Update(), "batch": Update(steps=24), "online": Update(steps=6)}
@@ -64,12 +64,18 @@ class Pupil:
         earlier, _ = lessons.clean(lines[: self._learnt])
         old, kept = self._rehearsed(earlier)
         seed = int(np.random.SeedSequence([self.how.seed, len(self.verdicts)]).generate_state(1)[0])
-        after = update(before, new, old, dataclasses.replace(self.how, seed=seed))
-        verdict = gate(before, after, kept, _choices(held, [*fresh, *earlier]), self.how.margin)
-        if verdict.taken:
-            self._learnt = len(lines)
-            self._adopt(after)
-        self.verdicts.append(row | dataclasses.asdict(verdict))
+        learnt = update(before, new, old, dataclasses.replace(self.how, seed=seed))
+        measured, tried = _choices(held, [*fresh, *earlier]), []
+        stood = standing(before, kept, measured)
+        for share in self.how.shares:
+            after = between(before, learnt, share)
+            tried.append((gate(stood, standing(after, kept, measured), self.how.margin), share))
+            if tried[-1][0].taken:
+                self._learnt = len(lines)
+                self._adopt(after)
+                break
+        verdict, share = max(tried, key=lambda t: t[0].taken)  # the one that was taken, or the first
+        self.verdicts.append(row | {"share": share} | dataclasses.asdict(verdict))
         return self.verdicts[-1]
 
     def _rehearsed(self, earlier: Sequence[Lesson]) -> tuple[list[Lesson], dict[str, list[Held]]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -18,17 +18,18 @@ from .scenes import HELD_OUT, LONG, SIDES, TRAIN, Example
 from .updating import Held
 
 FILE = "rehearsal.jsonl"
-EACH = {TRAIN: 32, HELD_OUT: 24}  # briefings of a task
-COPIES = {TRAIN: 32, HELD_OUT: 120}  # few scenes are held out
+EACH = {TRAIN: 32, HELD_OUT: 64}  # briefings of a task; of fewer held out, one answered otherwise is more than a margin
+COPIES = {TRAIN: 32, HELD_OUT: 128}  # few scenes are held out
+MOST = 4096  # copies, where so many have not shown enough of them
 CANDIDATES = 12  # answers that a held-out briefing is chosen among, at most
 ALSO = ("ludus/FoodCollectorGoal-v0", "ludus/GridWorld-v0", "ludus/Assistant-v0", "ludus/MovingObstacles-v0")
 FIRST = 1 << 20  # the seed of its scenes: others than those of the corpus
 
 
-def make(out: Path, tell: Callable[[str], None] = lambda _: None) -> Path:
-    """Play scenes of all tasks of several steps and of some of one, and write their briefings to out / FILE."""
+def make(out: Path, tell: Callable[[str], None] = lambda _: None, tasks: Sequence[str] = (*LONG, *ALSO)) -> Path:
+    """Play scenes of tasks, by default of all of several steps and of some of one; their briefings go to out / FILE."""
     with (out / FILE).open("w", encoding="utf-8", newline="\n") as file:
-        for task in (*LONG, *ALSO):
+        for task in tasks:
             for side in SIDES:
                 lines = list(_lines(task, side))
                 file.writelines(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
@@ -38,17 +39,24 @@ def make(out: Path, tell: Callable[[str], None] = lambda _: None) -> Path:
 
 def _lines(task: str, side: str) -> Iterator[dict]:
     """Briefings of one side, evenly from all that were met, each prompt once."""
-    copies = COPIES[side]
-    met: dict[str, Example] = {}
-    for episode in corpus.episodes(task, FIRST, 1, copies, side):
-        for example in episode:
-            met.setdefault(prompt(example.briefing), example)
+    copies, met = COPIES[side], {}
+    while not met or (len(met) < EACH[side] and copies <= MOST):
+        met = _met(task, side, copies)
+        copies *= 2
     kept = np.linspace(0, len(met) - 1, min(EACH[side], len(met))).astype(int)
     for place in kept:
         text, example = list(met.items())[place]
         right = example.answer.text
         others = [f for f in example.briefing.feasible if f != right][: CANDIDATES - 1]
         yield {"side": side, "task": registry.full(task), "prompt": text, "answers": [right, *others]}
+
+
+def _met(task: str, side: str, copies: int) -> dict[str, Example]:
+    met: dict[str, Example] = {}
+    for episode in corpus.episodes(task, FIRST, 1, copies, side):
+        for example in episode:
+            met.setdefault(prompt(example.briefing), example)
+    return met
 
 
 def load(folder: Path | None = None) -> tuple[list[Lesson], dict[str, list[Held]]]:

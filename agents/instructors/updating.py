@@ -31,6 +31,8 @@ class Update:
     adapter: "full" learns the weights, "lora" low-rank ones beside them (Hu et al. 2021), which needs peft; "auto" is
         "lora" for models of 50 million parameters and more.
     margin: share of held-out briefings of a task that an update may lose; least: lessons below which none is made.
+    shares: how far to go from the weights before to those learnt, tried in order until the gate takes one: between
+        them a model often keeps what it knew and has what is new (Wortsman et al. 2022, WiSE-FT).
     """
 
     steps: int = 60
@@ -44,6 +46,7 @@ class Update:
     adapter: str = "auto"
     margin: float = 0.02
     least: int = 8
+    shares: tuple[float, ...] = (1.0, 0.5, 0.25)
     seed: int = 0
 
     def __post_init__(self):
@@ -105,6 +108,16 @@ def update(before: Decoder, lessons: Sequence[Lesson], old: Sequence[Lesson], ho
     return Decoder(merged, tokens, before.chat, before.longest, before.chunk)
 
 
+def between(before: Decoder, after: Decoder, share: float) -> Decoder:
+    """A decoder whose weights are that share of the way from the one before to the one after."""
+    if share == 1:
+        return after
+    model, old = copy.deepcopy(after.model), before.model.state_dict()
+    with torch.no_grad():
+        model.load_state_dict({k: torch.lerp(old[k], v, share) for k, v in after.model.state_dict().items()})
+    return Decoder(model, after.tokenizer, after.chat, after.longest, after.chunk)
+
+
 def _batch(model: Any, tokens: Any, rows: Sequence[Lesson]) -> tuple[torch.Tensor, ...]:
     return tuple(t.to(model.device) for t in stacked([encoded(tokens, r.prompt, r.answer) for r in rows]))
 
@@ -160,12 +173,22 @@ def quality(model: Decoder, held: Sequence[Held]) -> float:
     return float(np.mean([int(np.argmax(s)) == 0 and s[0] > max(s[1:], default=-np.inf) for s in scores]))
 
 
-def gate(
-    before: Decoder, after: Decoder, old: Mapping[str, Sequence[Held]], new: Sequence[Held], margin: float
-) -> Verdict:
+class Standing(NamedTuple):
+    """Shares of held-out briefings that a model answers right. old: by task."""
+
+    old: dict[str, float]
+    new: float
+
+
+def standing(model: Decoder, old: Mapping[str, Sequence[Held]], new: Sequence[Held]) -> Standing:
+    of = {task: quality(model, held) for task, held in old.items() if held}
+    return Standing(of, quality(model, new) if new else 0.0)
+
+
+def gate(before: Standing, after: Standing, margin: float) -> Verdict:
     """Taken only if no earlier task loses more than margin, and something is gained on the new briefings."""
-    kept = {task: (quality(before, held), quality(after, held)) for task, held in old.items() if held}
-    gained = (quality(before, new), quality(after, new)) if new else (0.0, 0.0)
+    kept = {task: (share, after.old[task]) for task, share in before.old.items()}
+    gained = (before.new, after.new)
     lost = [f"{task} {b:.2f} to {a:.2f}" for task, (b, a) in kept.items() if a < b - margin - 1e-9]
     why = f"lost {', '.join(lost)}" if lost else "nothing gained" if gained[1] <= gained[0] else "kept and gained"
     return Verdict(not lost and gained[1] > gained[0], why, kept, gained)

@@ -1,9 +1,9 @@
 """States of the script's own episodes, from which a task's episodes may begin: the end first, then ever earlier.
 
 Whoever begins near the end meets early what pays late. Each copy has a rung on the way from the script's start to its
-success; a success from there takes it a rung back towards the start, a failure a rung on, so that it is about where
-half succeed (Salimans and Chen 2018, "Learning Montezuma's Revenge from a single demonstration", there by a success
-rate; Resnick et al. 2018, "Backplay"; states of many demonstrations: Nair et al. 2018, section IV).
+success; a success from there takes it a rung back towards the start, a failure a rung on, or less, so that it is about
+where half succeed, or less: demo_rate (Salimans and Chen 2018, "Learning Montezuma's Revenge from a single
+demonstration", there a fifth; Resnick et al. 2018, "Backplay"; many demonstrations: Nair et al. 2018, section IV).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ FIRST = 2**40  # seed of the first of them; the others follow
 
 
 def at(rung: np.ndarray) -> np.ndarray:
-    """The moments of rungs: the first is the start, the last one is just before the success."""
+    """The moments of rungs, which may lie between two: 0 is the start, the last one is just before the success."""
     return (MOMENTS * (1 - (1 - rung / RUNGS) ** 2)).astype(int)
 
 

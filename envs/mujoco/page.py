@@ -21,8 +21,8 @@ if its goal is met at its last step. A copy whose simulation breaks down ends as
 Every task has a script that solves it (`world.scripted()`).
 
 Beside its own numbers every task has the settings `vary_mass`, `vary_friction`, `vary_gain`, `physics_drift`,
-`latency`, `noise` (physics that varies and drifts), `demo_starts` (episodes that begin half-way), `obs="rgb"` and
-`size` (pictures): see [physics.md](physics.md).
+`latency`, `noise` (physics that varies and drifts), `demo_starts` and `demo_rate` (episodes that begin half-way),
+`obs="rgb"` and `size` (pictures): see [physics.md](physics.md).
 The pictures below are drawn by `python examples/picture.py docs/images`.
 """
 

@@ -50,6 +50,7 @@ class Task:
     latency: int = 0  # control steps that actions come late, up to so many, drawn for each episode
     noise: float = 0.0  # standard deviation of the sensors' noise, as a share of each entry's bound
     demo_starts: float = 0.0  # share of the episodes that begin where one of the script's was, from start to success
+    demo_rate: float = 0.5  # such starts move on towards the script's start where more than this share of them succeeds
     obs: str = "state"  # or "rgb": pictures from the camera, or from an agent's own, 'agent/eye'
     size: int = 84  # height and width of those pictures
 
@@ -74,6 +75,8 @@ class Task:
                 raise ValueError(f"setting {name} must not be negative or infinite: {getattr(self, name)!r}")
         if self.demo_starts > 1:
             raise ValueError(f"setting demo_starts is a share, from 0 to 1: {self.demo_starts!r}")
+        if not 0 < self.demo_rate < 1:
+            raise ValueError(f"setting demo_rate is a share between 0 and 1: {self.demo_rate!r}")
         if self.obs not in ("state", "rgb"):
             raise nearest(self.obs, ["state", "rgb"], "kind of observation")
         if self.obs == "rgb" and self.noise:

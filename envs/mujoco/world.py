@@ -49,7 +49,7 @@ class MujocoWorld(World):
         self._every = np.arange(num_envs)
         self.steps = np.zeros(num_envs, np.int64)
         self.diverged = np.zeros(num_envs, np.int64)  # how often, over the copy's whole life
-        self.rung = np.full(num_envs, RUNGS - 1)  # where on the script's way its next episode there begins
+        self.rung = np.full(num_envs, RUNGS - 1.0)  # where on the script's way its next episode there begins
         self.climbs = np.zeros(num_envs, bool)  # this episode began at the rung
         self.won = np.zeros(num_envs, bool)  # this episode has had a success, which noise may have undone since
         self.render_fps = round(1 / (model.opt.timestep * task.substeps))
@@ -200,7 +200,8 @@ class MujocoWorld(World):
 
     def _climb(self, ids: np.ndarray) -> None:
         """Move the rungs of copies ids by what came of their episodes; with a seed a new life begins, at the last."""
-        up = np.where(self.won[ids], -1, 1) * self.climbs[ids]
+        rate = self.task.demo_rate
+        up = np.where(self.won[ids], -1, rate / (1 - rate)) * self.climbs[ids]
         self.rung[ids] = np.clip(self.rung[ids] + up, 0, RUNGS - 1)
         born = self.streams.table[ids, 1] == 0
         self.rung[ids[born]] = RUNGS - 1

@@ -13,10 +13,13 @@ from gymnasium import spaces
 
 from ..core import Arrays, Step, World, Wrapper
 from ..instructions import Briefing, Encode, HashedWords, Instruct, Instruction, goal_only, parse, reads_scene
+from ..streams import Streams
 
 _OUTCOMES = ("done", "failed", "timed out", "unfinished")
 _DONE, _FAILED, _TIMED_OUT, _UNFINISHED = range(4)
 _REMEMBERED = 4  # outcomes that a briefing tells of
+_OWN = 0x9E3779B97F4A7C15  # tells a copy's seed for its words from its seed for all else
+WORDINGS = ("one", "all")
 
 
 class Instructed(Wrapper):
@@ -30,6 +33,8 @@ class Instructed(Wrapper):
         when the instruction is first achieved; minus the third when it fails or times out. All zero: the bare reward.
     timeout: steps after which an instruction has timed out; None: never within an episode.
     delay: an instruction asked for at step t takes effect at step t + delay; an episode starts with the goal till then.
+    wordings: "one": agents are told the sentence as it was said; "all": whenever an instruction takes effect, they are
+        told it in any of its skill's wordings, never a held-out one, drawn from the copy's own generator.
 
     Attributes, (num_envs, agents) each: `asked`, `unparsed`: how often, over the copy's life.
     """
@@ -44,16 +49,21 @@ class Instructed(Wrapper):
         failure: float = 0.0,
         timeout: int | None = None,
         delay: int = 0,
+        wordings: str = "one",
     ):
         super().__init__(world)
         if delay < 0 or (timeout is not None and timeout < 1):
             raise ValueError(f"delay must be 0 or more and timeout 1 or more, not {delay} and {timeout}")
+        if wordings not in WORDINGS:
+            raise ValueError(f"wordings are {' or '.join(map(repr, WORDINGS))}, not {wordings!r}")
         self._instruct, self._weights, self._delay = instruct, (progress, success, failure), delay
+        self._streams = Streams(self.num_envs) if wordings == "all" else None
         self._timeout = timeout or 0  # an age is 1 or more: 0 never comes
         self._book = _PhraseBook(world, encode or HashedWords(16))
         self.observation_spaces = {a: _wider(s, self._book.width) for a, s in world.observation_spaces.items()}
         table = (self.num_envs, len(self.agents))
         self._current = np.zeros(table, int)  # places in the phrase book, which begins with the goals
+        self._told_as = np.zeros(table, int)  # the same in the words that agents are told
         self._coming = np.zeros(table, int)  # what was asked for and has not taken effect
         self._wait = np.zeros(table, int)  # steps until it does; 0: nothing is coming
         self._age = np.zeros(table, int)
@@ -73,7 +83,7 @@ class Instructed(Wrapper):
 
     def instruction(self, env: int, agent: str) -> str:
         """What the agent in copy env is told now."""
-        return self._book.texts[self._current[env, self.agents.index(agent)]]
+        return self._book.texts[self._told_as[env, self.agents.index(agent)]]
 
     def vectors_of_aims(self) -> np.ndarray:
         """(num_envs, width) float32: the vectors of what the episodes are about, as sentences."""
@@ -83,6 +93,8 @@ class Instructed(Wrapper):
         obs, info = self.world.reset(ids, seeds)
         starts = np.zeros(self._gone.shape, bool)
         starts[ids] = True
+        if self._streams:  # not the world's draws: what is to be done would say how it is said
+            self._streams.begin(ids, None if seeds is None else [None if s is None else int(s) ^ _OWN for s in seeds])
         self._won[ids] = np.where(self._gone[ids].all(axis=1), self._won[ids], -1)
         self._episode[ids] += 1
         self._gone[ids] = self._blank[ids] = False
@@ -146,6 +158,20 @@ class Instructed(Wrapper):
         self._rests[where] = (same & self._met)[where]
         if self._weights[0]:
             self._progress[where] = self._book.progress(self._current, where)[where]
+        self._word(where)
+
+    def _word(self, where: np.ndarray) -> None:
+        """Choose the words of the instructions that took effect."""
+        if self._streams is None:
+            self._told_as = self._current
+        elif where.any():
+            rows = np.flatnonzero(where.any(axis=1))
+            drawn = np.zeros(where.shape)
+            drawn[rows] = self._streams.draw(rows).random(where.shape[1])
+            for place in np.unique(self._current[where]):
+                among = self._book.worded(place)
+                here = where & (self._current == place)
+                self._told_as[here] = among[(drawn[here] * len(among)).astype(int)]
 
     def _ask(self, where: np.ndarray) -> None:
         """Ask the instructor for all (copy, agent) in where at once."""
@@ -184,7 +210,7 @@ class Instructed(Wrapper):
 
     def _told(self, obs: Arrays) -> Arrays:
         """obs with the vectors behind them."""
-        vectors = np.take(self._book.vectors, self._current.T, axis=0)  # (agents, num_envs, width)
+        vectors = np.take(self._book.vectors, self._told_as.T, axis=0)  # (agents, num_envs, width)
         if self._blank.any():
             vectors[self._blank.T] = 0
         return {a: np.concatenate([obs[a], vector], axis=1) for a, vector in zip(self.agents, vectors, strict=True)}
@@ -196,7 +222,7 @@ class Instructed(Wrapper):
             "progress": self._progress, "history": self._history, "own": self._own,
             "asked": self.asked, "unparsed": self.unparsed,
             "tried": self._tried, "episode": self._episode, "won": self._won,
-        }  # fmt: skip
+        } | ({} if self._streams is None else {"told_as": self._told_as, "streams": self._streams.table})  # fmt: skip
 
     def state(self):
         notes = json.dumps({"texts": self._book.texts, "states": self._states}).encode()
@@ -207,6 +233,8 @@ class Instructed(Wrapper):
         obs, info = self.world.restore(state)
         for name, array in self._arrays().items():
             array[:] = state.get(f"instructed.{name}", array)  # a state of before this was kept
+        if self._streams is None:
+            self._told_as = self._current
         notes = json.loads(state["instructed.notes"].tobytes())
         self._states = notes["states"]
         self._book.rewrite(notes["texts"])
@@ -230,6 +258,14 @@ class _PhraseBook:
         self._means = [*goals, *(parse(t, self._world.skills) for t in texts[len(goals) :])]
         self.vectors = np.concatenate([np.asarray(self._encode([t]), np.float32) for t in texts])
         self._places = {text: place for place, text in enumerate(texts)}
+        self._worded: dict[int, np.ndarray] = {}
+
+    def worded(self, place: int) -> np.ndarray:
+        """The places of all its skill's wordings to learn with."""
+        if place not in self._worded:
+            meant = self._means[place]
+            self._worded[place] = np.array([self.find(meant.phrase(w)) for w in meant.skill.taught])
+        return self._worded[place]
 
     def find(self, text: str) -> int | None:
         """The place of a sentence, entered when it is new; None when no skill understands it."""

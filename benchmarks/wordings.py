@@ -1,0 +1,89 @@
+"""Does a policy understand words that it was never told? Two encoders; one wording to learn with, or all but some.
+
+    python benchmarks/wordings.py [--tasks LiftColour-v0 …] [--seeds 3] [--episodes 200] [--table]
+
+Each task is learnt four times a seed, as `ludus run TASK` does but for `encoder` and `wordings` of its curriculum, and
+then tried with the standard wording, with others to learn with, with held-out ones, and with wrong instructions. A row
+for each (task, encoder, wordings, seed) goes to results/wordings.jsonl; rows that are there are not made again. --table
+prints the table of docs/instructor.md from the rows.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import json
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import ablations
+
+from ludus.curricula import ablate, baselines, curriculum, plan, policies, runner
+from ludus.curricula.record import read_run
+from ludus.envs import registry
+
+RESULTS = Path(__file__).parent / "results" / "wordings.jsonl"
+RUNS = Path("runs") / "wordings"
+TASKS = ("WorkshopEasy-v0", "OpenDrawer-v0", "LiftColour-v0")
+ARMS = (("words", "one"), ("learnt", "one"), ("words", "all"), ("learnt", "all"))
+WAYS = {"one": "one wording", "all": "all but the held-out"}
+KINDS = ("true", "paraphrased", "held-out", "wrong")
+
+
+def measured(made: curriculum.Curriculum, seed: int, episodes: int) -> dict[str, Any]:
+    """The row of a policy: {kind: success}; of the one that ships, where that is what would be learnt."""
+    task, hash = made.stages[0].task, plan.plan(made, made.usual, seed=seed).hash
+    started = time.process_time()
+    if (ships := policies.about(task)) and (ships["hash"], ships["seed"]) == (hash, seed):
+        rows = ablate.shipped(task, episodes)
+    else:
+        out = RUNS / made.name / f"{made.encoder}-{made.wordings}-{seed}"
+        rows = ablate.ablate(read_run(runner.run(made, seed=seed, out=out, resume=True)), episodes)
+    scores = {row["instruction"]: row["success"] for row in rows if row["instruction"] in KINDS}
+    return {"scores": scores, "cpu_seconds": round(time.process_time() - started, 1)}
+
+
+def table(rows: Sequence[dict[str, Any]]) -> str:
+    """Markdown: a line for each task and way to learn; mean over seeds and 95 % interval."""
+    lines = [f"| task | encoder | told while it learns | {' | '.join(KINDS)} |", "|---|---|---|" + "--:|" * len(KINDS)]
+    for task in dict.fromkeys(r["task"] for r in rows):
+        for encoder, wordings in ARMS:
+            mine = [r for r in rows if (r["task"], r["encoder"], r["wordings"]) == (task, encoder, wordings)]
+            cells = [ablations.shown(ablations.spread(mine, kind)) for kind in KINDS]
+            lines.append(f"| {' | '.join([task.rpartition('/')[2], encoder, WAYS[wordings], *cells])} |")
+    return "\n".join(lines)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    ask = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    ask.add_argument("--tasks", nargs="+", default=TASKS)
+    ask.add_argument("--seeds", type=int, default=3)
+    ask.add_argument("--episodes", type=int, default=200)
+    ask.add_argument("--out", type=Path, default=RESULTS)
+    ask.add_argument("--table", action="store_true")
+    given = ask.parse_args(arguments)
+    rows = [json.loads(line) for line in given.out.read_text("utf-8").splitlines()] if given.out.exists() else []
+    known = {(r["task"], r["encoder"], r["wordings"], r["seed"], r["hash"], r["episodes"]) for r in rows}
+    tasks = [] if given.table else [registry.full(t) for t in given.tasks]
+    for seed in range(given.seeds):
+        for task in tasks:
+            for encoder, wordings in ARMS:
+                made = baselines.of(task).model_copy(update={"encoder": encoder, "wordings": wordings})
+                about = {"task": task, "encoder": encoder, "wordings": wordings, "seed": seed}
+                about |= {"hash": plan.plan(made, made.usual).hash, "episodes": given.episodes}
+                if tuple(about.values()) in known:
+                    continue
+                row = about | measured(made, seed, given.episodes) | {"date": datetime.date.today().isoformat()}
+                print(json.dumps(row), flush=True)
+                with given.out.open("a", encoding="utf-8") as file:
+                    file.write(json.dumps(row) + "\n")
+                rows.append(row)
+    print(table(rows))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
