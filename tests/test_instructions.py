@@ -391,9 +391,11 @@ def test_how_it_is_said_does_not_say_what_is_to_be_done():
     view = Instructed(make("ludus/LiftColour-v0", 300), wordings="all")
     view.reset(np.arange(300), list(range(300)))
     places = [view.goals[view.aim[i]].skill.taught for i in range(300)]
-    how = [[view.aim_of(i).phrase(w) for w in places[i]].index(view.instruction(i, "arm")) for i in range(300)]
-    counts = np.zeros((len(view.goals), max(how) + 1))
-    np.add.at(counts, (view.aim, how), 1)
+    how = np.array(
+        [[view.aim_of(i).phrase(w) for w in places[i]].index(view.instruction(i, "arm")) for i in range(300)]
+    )
+    ways, goals = range(how.max() + 1), range(len(view.goals))
+    counts = np.array([[((view.aim == g) & (how == w)).sum() for w in ways] for g in goals])
     expected = counts.sum(1, keepdims=True) * counts.sum(0) / 300
     assert ((counts - expected) ** 2 / expected).sum() < 3 * counts.size  # chi-square: its mean is about its size
 

@@ -169,7 +169,7 @@ def test_the_gate_takes_what_keeps_the_old_and_gains():
 
     def verdict(after, margin=0.0):
         stood = [standing(Answers(name), old, ask["n"]) for name in ("before", after)]  # type: ignore[arg-type]
-        return gate(*stood, margin)
+        return gate(stood[0], stood[1], margin)
 
     assert verdict("kept").taken and verdict("kept").new == (0.0, 1.0)
     assert not verdict("lost").taken and "second 1.00 to 0.00" in verdict("lost").why
