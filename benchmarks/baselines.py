@@ -60,7 +60,7 @@ TRIED = {  # what is not learnt yet, on which seeds, and how it ended
     "passes the gate, and stayed. With normalised layers and nine tenths of the starts there 0 after 8,000,000 (seed "
     "0): 0.97 from 61 % of the way on, 0.84 from 53 %, 0.69 from 44 %, 0.31 from 34 %, 0.12 from 23 %; from the task's "
     "own starts the drone comes to the switch in one of six, for the third number of the body's action, which rovers "
-    "do not have, keeps a noise of 0.7. Without the entropy's weight, and rungs that stay where one in five succeeds, the "
+    "do not have, keeps a noise of 0.7. Without the entropy's weight, and rungs where one in five succeeds, the "
     "drone comes there in half, and the second rover never through (seed 100, 3,000,000)",
     "PursuitEvasion-v0": "0.48 and rising after 1,200,000 steps of self-play (seed 100)",
     "Stack-v0": "0.46 and rising after 2,400,000 steps (seed 0); 0 after 1,600,000 with half of the starts on the "
