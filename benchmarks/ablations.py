@@ -11,8 +11,6 @@ there are not made again. --table prints the table of docs/instructor.md from th
 from __future__ import annotations
 
 import argparse
-import datetime
-import json
 import sys
 import time
 from collections.abc import Sequence
@@ -21,6 +19,7 @@ from typing import Any
 
 from ludus.curricula import ablate, curriculum, plan, policies, runner
 from ludus.curricula.record import read_run
+from ludus.curricula.rows import Rows
 from ludus.curricula.statistics import Interval, interval
 from ludus.envs import registry
 
@@ -114,21 +113,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     ask.add_argument("--out", type=Path, default=RESULTS)
     ask.add_argument("--table", action="store_true")
     given = ask.parse_args(arguments)
-    rows = [json.loads(line) for line in given.out.read_text("utf-8").splitlines()] if given.out.exists() else []
-    known = {(r["task"], r["input"], r["seed"], r["hash"], r["episodes"]) for r in rows}
+    rows = Rows(given.out)
     for task in [] if given.table else map(registry.full, given.tasks):
         for input in given.inputs:
             hash = plan.plan(alone := made(task, input), alone.usual, input=input).hash
             for seed in range(given.first, given.first + given.seeds):
                 about = {"task": task, "input": input, "seed": seed, "hash": hash, "episodes": given.episodes}
-                if tuple(about.values()) in known:
-                    continue
-                row = about | measured(task, input, seed, given.episodes)
-                row |= {"date": datetime.date.today().isoformat()}
-                print(json.dumps(row), flush=True)
-                with given.out.open("a", encoding="utf-8") as file:
-                    file.write(json.dumps(row) + "\n")
-                rows.append(row)
+                if not rows.has(about):
+                    rows.add(about | measured(task, input, seed, given.episodes))
     print(table(rows))
     return 0
 

@@ -12,8 +12,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import datetime
-import json
 import sys
 import time
 from collections.abc import Sequence
@@ -23,6 +21,7 @@ from typing import Any
 from ludus.agents.instructors import INSTRUCTORS
 from ludus.curricula import ablate, actors, curriculum, plan, runner
 from ludus.curricula.record import read_run
+from ludus.curricula.rows import Rows
 from ludus.curricula.statistics import interval
 from ludus.envs import registry
 
@@ -84,21 +83,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     ask.add_argument("--out", type=Path, default=RESULTS)
     ask.add_argument("--table", action="store_true")
     given = ask.parse_args(arguments)
-    rows = [json.loads(line) for line in given.out.read_text("utf-8").splitlines()] if given.out.exists() else []
-    known = {(r["task"], r["told"], r["seed"], r["hash"], r["episodes"]) for r in rows}
+    rows = Rows(given.out)
     for task in [] if given.table else map(registry.full, given.tasks):
         for seed in range(given.first, given.first + given.seeds):
             for told in TOLD:
                 planned = plan.plan(alone := made(task), alone.usual, instructor=TOLD[told])
                 about = {"task": task, "told": told, "seed": seed, "hash": planned.hash, "episodes": given.episodes}
-                if tuple(about.values()) in known:
-                    continue
-                row = about | measured(task, told, seed, given.episodes)
-                row |= {"date": datetime.date.today().isoformat()}
-                print(json.dumps(row), flush=True)
-                with given.out.open("a", encoding="utf-8") as file:
-                    file.write(json.dumps(row) + "\n")
-                rows.append(row)
+                if not rows.has(about):
+                    rows.add(about | measured(task, told, seed, given.episodes))
     print(table(rows))
     return 0
 

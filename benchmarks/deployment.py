@@ -14,8 +14,6 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import datetime
-import json
 import sys
 import tempfile
 import time
@@ -34,6 +32,7 @@ from ludus.agents.instructors.pupil import Pupil
 from ludus.agents.instructors.scenes import Theatre
 from ludus.agents.instructors.training import Recipe, make
 from ludus.agents.instructors.updating import Update, quality
+from ludus.curricula.rows import Rows
 
 RESULTS = Path(__file__).parent / "results" / "deployment.jsonl"
 OLD, NEW = ("ludus/Household-v0",), ("ludus/LiftColour-v0", "ludus/OpenDrawer-v0")
@@ -112,7 +111,6 @@ def rows(way: str, seed: int, rounds: int, folder: Path) -> list[dict[str, Any]]
         scores = {task: round(success(model, stage), 4) for task, stage in stages.items()}
         kept = {task: round(quality(model.model, each), 4) for task, each in held.items()}  # type: ignore[arg-type]
         made.append(about | {"lessons": verdict.get("lessons", 0), "success": scores, "held_out_right": kept})
-        print(json.dumps(made[-1]), flush=True)
     for theatre in (*schools, *stages.values()):
         theatre.close()
     return made
@@ -127,18 +125,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     ask.add_argument("--out", type=Path, default=RESULTS)
     given = ask.parse_args(arguments)
     torch.set_num_threads(1)
-    there = [json.loads(line) for line in given.out.read_text("utf-8").splitlines()] if given.out.exists() else []
+    there = Rows(given.out)
     size = {"rounds": given.rounds, "steps": given.steps, "explore": EXPLORE, "update": UPDATE}
-    known = {(r["way"], r["seed"]) for r in there if {k: r.get(k) for k in size} == size}
     with tempfile.TemporaryDirectory() as aside:
         folder = old_model(given.models or Path(aside) / "old", 0, given.steps)
         for seed in range(given.seeds):
-            for way in (w for w in WAYS if (w, seed) not in known):
+            for way in (w for w in WAYS if not there.has({"way": w, "seed": seed, **size})):
                 began = time.process_time()
                 made = rows(way, seed, given.rounds, folder)
-                about = {"date": datetime.date.today().isoformat(), "cpu_seconds": round(time.process_time() - began)}
-                with given.out.open("a", encoding="utf-8") as file:
-                    file.writelines(json.dumps(row | size | about) + "\n" for row in made)
+                took = {"cpu_seconds": round(time.process_time() - began)}
+                for row in made:
+                    there.add(row | size | took)
     return 0
 
 

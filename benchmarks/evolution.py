@@ -14,8 +14,6 @@ what has a row is not made again, and a search that was stopped goes on. Then me
 from __future__ import annotations
 
 import argparse
-import datetime
-import json
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -24,6 +22,7 @@ from typing import Any
 from ludus.curricula import curriculum, evolve, genes, metrics, plan, runner
 from ludus.curricula.curriculum import Curriculum
 from ludus.curricula.record import Run, read_run
+from ludus.curricula.rows import Rows
 from ludus.curricula.statistics import interval
 
 RESULTS = Path(__file__).parent / "results" / "evolution.jsonl"
@@ -109,16 +108,12 @@ def main() -> None:
     same = {"task": asked.task, "tier": asked.tier, "population": asked.population, "generations": asked.generations}
     same |= {"lives": runs(asked), "score_of": SCORE, "hash": plan.plan(made, made.usual, tier=asked.tier).hash}
     keys = [{"way": way, "seed": seed} | same for seed in range(asked.seeds) for way in asked.ways]
-    rows = [json.loads(line) for line in asked.out.read_text("utf-8").splitlines()] if asked.out.exists() else []
+    rows = Rows(asked.out)
     for key in keys:
-        if not any(key.items() <= row.items() for row in rows):
+        if not rows.has(key):
             began = time.process_time()
             found = WAYS[key["way"]](made, asked, key["seed"])
-            spent = {"cpu_seconds": round(time.process_time() - began), "date": datetime.date.today().isoformat()}
-            rows.append(key | found | spent)
-            print(json.dumps(rows[-1]), flush=True)
-            with asked.out.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(rows[-1]) + "\n")
+            rows.add(key | found | {"cpu_seconds": round(time.process_time() - began)})
     print(table(rows, keys))
 
 

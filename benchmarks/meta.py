@@ -12,7 +12,6 @@ what it saves. A row for every seed goes to results/meta.jsonl; one that is ther
 from __future__ import annotations
 
 import argparse
-import json
 import time
 from pathlib import Path
 from typing import Any
@@ -24,6 +23,7 @@ from ludus.agents.meta import rules
 from ludus.agents.meta.adaptation import Adaptation
 from ludus.curricula import body, evaluation, generate
 from ludus.curricula.curriculum import Curriculum, Stage
+from ludus.curricula.rows import Rows
 from ludus.curricula.statistics import interval
 
 RESULTS = Path(__file__).parent / "results" / "meta.jsonl"
@@ -101,15 +101,12 @@ def main() -> None:
     asked = parser.parse_args()
     settings = {k: v for k, v in vars(asked).items() if k not in ("seeds", "first", "out")}
     made = family(asked.family, asked.only)
-    there = [json.loads(line) for line in asked.out.read_text().splitlines()] if asked.out.exists() else []
-    rows = [r for r in there if r["settings"] == settings]
+    rows = Rows(asked.out)
     for seed in range(asked.first, asked.first + asked.seeds):
-        if seed not in [r["seed"] for r in rows]:
-            found = measure(made, asked.rule, asked.rate, asked.weight, SIZES[asked.tier], seed)
-            rows.append({"seed": seed, "date": time.strftime("%Y-%m-%d"), "settings": settings, "found": found})
-            with asked.out.open("a") as file:
-                file.write(json.dumps(rows[-1]) + "\n")
-    print(table(rows))
+        key = {"seed": seed, "settings": settings}
+        if not rows.has(key):
+            rows.add(key | {"found": measure(made, asked.rule, asked.rate, asked.weight, SIZES[asked.tier], seed)})
+    print(table([r for r in rows if r["settings"] == settings]))
 
 
 if __name__ == "__main__":

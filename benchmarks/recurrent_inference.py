@@ -12,7 +12,6 @@ deterministic policy in lives of its own whose drift is long under way; mean and
 from __future__ import annotations
 
 import argparse
-import datetime
 import hashlib
 import json
 import time
@@ -27,6 +26,7 @@ from stable_baselines3.common.vec_env import VecEnv
 
 from ludus.agents.learner import Learner
 from ludus.agents.policies.inference import RecurrentInference
+from ludus.curricula.rows import Rows
 from ludus.curricula.statistics import interval
 
 RESULTS = Path(__file__).parent / "results" / "recurrent-inference.jsonl"
@@ -148,10 +148,6 @@ def key_of(name: str, noise: float, seed: int, steps: int) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def rows(path: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in path.read_text("utf-8").splitlines()] if path.exists() else []
-
-
 def table(there: list[dict[str, Any]], keys: list[dict[str, Any]]) -> str:
     """Markdown: a line for every policy and noise among keys."""
     lines = ["| policy | noise | hits | 95 % | seeds | parameters | CPU s |", "|---|--:|--:|--:|--:|--:|--:|"]
@@ -180,14 +176,11 @@ def main() -> None:
     torch.set_num_threads(1)
     seeds = range(asked.first, asked.first + asked.seeds)
     keys = [key_of(p, n, s, asked.steps) for s in seeds for n in asked.noise for p in asked.policies]
+    rows = Rows(asked.out)
     for key in keys:
-        if not any(key.items() <= row.items() for row in rows(asked.out)):
-            made = measure(key["policy"], key["noise"], key["seed"], key["steps"])
-            row = key | made | {"date": datetime.date.today().isoformat()}
-            print(json.dumps(row), flush=True)
-            with asked.out.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(row) + "\n")
-    print(table(rows(asked.out), keys))
+        if not rows.has(key):
+            rows.add(key | measure(key["policy"], key["noise"], key["seed"], key["steps"]))
+    print(table(rows, keys))
     for noise in asked.noise:
         one, some = (hits(Script(fading), noise) for fading in (0.0, 0.6))
         print(f"noise {noise:g}: a script that goes by the last shot hits {one:.3f}, one by several {some:.3f}")

@@ -13,7 +13,6 @@ the processor, spent on learning.
 """
 
 import argparse
-import datetime
 import json
 import time
 from pathlib import Path
@@ -25,6 +24,7 @@ from ludus import envs
 from ludus.agents.learner import Learner
 from ludus.agents.team.league import League, frozen
 from ludus.agents.team.match import Pool
+from ludus.curricula.rows import Rows
 from ludus.envs.core import Step, World, Wrapper
 from ludus.envs.instructions import Instruction
 from ludus.envs.views.sb3 import Sb3View
@@ -80,7 +80,7 @@ def main():
     torch.set_num_threads(1)
     about = {"task": asked.task, "seed": SEED, "games": asked.games, "limit": asked.limit, "shaped": asked.shaped}
     about |= {"points_rated": asked.points, "seconds_asked": asked.seconds}
-    rows = [json.loads(line) for line in OUT.read_text("utf-8").splitlines()] if OUT.exists() else []
+    rows = Rows(OUT)
     if found := next((row for row in rows if about.items() <= row.items()), None):
         print(json.dumps(found))
         return
@@ -100,14 +100,12 @@ def main():
     pool = Pool(games, {"random": "random", "scripted": "scripted", "early self": curve[1][2]})
     rated = [(steps, *pool.rate(player)) for steps, _, player in curve]
     row = {
-        **about, "date": datetime.date.today().isoformat(), "seconds": round(curve[-1][1]),
+        **about, "seconds": round(curve[-1][1]),
         "pool": {name: round(elo) for name, elo in pool.ratings.items()},
         "curve": [[steps, round(elo)] for steps, elo, _ in rated],
         "points": {name: round(share, 3) for name, share in rated[-1][2].items()},
     }  # fmt: skip
-    print(json.dumps(row))
-    with OUT.open("a", encoding="utf-8") as file:
-        file.write(json.dumps(row) + "\n")
+    rows.add(row)
 
 
 if __name__ == "__main__":

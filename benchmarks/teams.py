@@ -9,7 +9,6 @@ of tests/whispers.py, which needs messages: one agent sees a sign that the other
 """
 
 import argparse
-import datetime
 import json
 import sys
 import tempfile
@@ -18,6 +17,7 @@ from pathlib import Path
 from ludus import envs
 from ludus.curricula import curriculum, plan, statistics
 from ludus.curricula.record import read_json, read_run
+from ludus.curricula.rows import Rows
 from ludus.curricula.runner import run
 
 HERE = Path(__file__).parent
@@ -46,12 +46,13 @@ def main():
     asked = ask.parse_args()
     made = talking(found(asked.task), asked.messages, asked.mute)
     asked.task, asked.algorithm = made.name, asked.algorithm or made.usual
+    rows = Rows(OUT)
     for seed in range(asked.first, asked.first + asked.seeds):
         for way in asked.ways:
             key = key_of(made, asked, way, seed)
-            if not any(key.items() <= row.items() for row in rows()):
-                keep(key | measured(made, asked, way, seed))
-    print(table(made, asked))
+            if not rows.has(key):
+                rows.add(key | measured(made, asked, way, seed))
+    print(table(made, asked, rows))
 
 
 def found(name):
@@ -72,11 +73,11 @@ def key_of(made, asked, way, seed):
     return {k: getattr(asked, k, way) for k in KEYS} | {"seed": seed, "hash": shape}
 
 
-def table(made, asked):
+def table(made, asked, rows):
     lines = ["| way | success | 95 % | parameters | seeds |", "|---|--:|--:|--:|--:|"]
     for way in asked.ways:
         keys = [key_of(made, asked, way, seed) for seed in range(asked.first, asked.first + asked.seeds)]
-        there = [row for row in rows() if any(k.items() <= row.items() for k in keys)]
+        there = [row for row in rows if any(k.items() <= row.items() for k in keys)]
         spread = statistics.interval([row["success"] for row in there])
         between = "–" if spread.low is None else f"{spread.low:.2f} to {spread.high:.2f}"
         lines.append(f"| {way} | {spread.estimate:.2f} | {between} | {there[0]['parameters']:,} | {len(there)} |")
@@ -101,20 +102,10 @@ def measured(made, asked, way, seed):
         done = read_run(run(made, out=out, device="cpu", allow_code=True, **how(asked, way, seed)))
         costs = read_json(done.folder / "costs.json")
     return {
-        "date": datetime.date.today().isoformat(), "success": done.rows[-1]["success"],
+        "success": done.rows[-1]["success"],
         "curve": [[r["step"], r["success"]] for r in done.rows], "parameters": costs["parameters"],
         "seconds": round(costs["seconds"]),
     }  # fmt: skip
-
-
-def rows():
-    return [json.loads(line) for line in OUT.read_text("utf-8").splitlines()] if OUT.exists() else []
-
-
-def keep(row):
-    print(json.dumps(row), flush=True)
-    with OUT.open("a", encoding="utf-8") as file:
-        file.write(json.dumps(row) + "\n")
 
 
 if __name__ == "__main__":

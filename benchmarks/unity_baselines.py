@@ -11,11 +11,9 @@ docs/environments/unity.md is written.
 from __future__ import annotations
 
 import argparse
-import json
 import resource
 import tempfile
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -26,6 +24,7 @@ from ludus.curricula import baselines, runner
 from ludus.curricula.curriculum import Curriculum, Evaluation
 from ludus.curricula.plan import plan
 from ludus.curricula.record import read_run
+from ludus.curricula.rows import Rows
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results" / "unity-baselines.jsonl"
@@ -64,7 +63,7 @@ def trial(game: str, wire: bool, seed: int) -> dict[str, Any]:
         run = read_run(runner.run(made, seed=seed, out=Path(folder) / "run", checkpoint_share=1e-9))
     documented, last = GAMES[game][0], run.rows[-1]
     return {
-        "date": datetime.now(UTC).isoformat(timespec="seconds"), "game": game, "wire": wire, "seed": seed,
+        "game": game, "wire": wire, "seed": seed,
         "hash": _hash(made), "algorithm": made.usual, "documented": documented, "return": last["return"],
         "share": round(last["return"] / documented, 4), "success": last["success"], "episodes": last["episodes"],
         "steps": last["step"], "curve": [[r["step"], r["return"]] for r in run.rows],
@@ -81,10 +80,6 @@ def _cpu() -> float:
 
 def _hash(made: Curriculum) -> str:
     return plan(made, made.usual).hash[:12]
-
-
-def kept() -> list[dict[str, Any]]:
-    return [json.loads(line) for line in RESULTS.read_text("utf-8").splitlines()] if RESULTS.exists() else []
 
 
 def table(rows: list[dict[str, Any]]) -> str:
@@ -124,16 +119,14 @@ def main() -> None:
     path.add_argument("--near", action="store_true", help="in this process")
     path.add_argument("--wire", action="store_true", help="through the bundled player and Unity's client")
     given = ask.parse_args()
+    rows = Rows(RESULTS)
     for seed in given.seeds:
         for game in given.games:
             wire = given.wire or (GAMES[game][1] and not given.near)
-            key = game, wire, seed, _hash(curriculum(game, wire))
-            if not any((r["game"], r["wire"], r["seed"], r["hash"]) == key for r in kept()):
-                row = trial(game, wire, seed)
-                print(json.dumps(row), flush=True)
-                with RESULTS.open("a", encoding="utf-8") as file:
-                    file.write(json.dumps(row) + "\n")
-    write(kept())
+            key = {"game": game, "wire": wire, "seed": seed, "hash": _hash(curriculum(game, wire))}
+            if not rows.has(key):
+                rows.add(trial(game, wire, seed))
+    write(rows)
 
 
 if __name__ == "__main__":

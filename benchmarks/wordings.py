@@ -2,8 +2,8 @@
 
     python benchmarks/wordings.py [--tasks LiftColour-v0 …] [--seeds 3] [--episodes 200] [--table]
 
-Each task is learnt four times a seed, as `ludus run TASK` does but for `encoder` and `wordings` of its curriculum, and
-then tried with the standard wording, with others to learn with, with held-out ones, and with wrong instructions. A row
+Each task is learnt six times a seed, as `ludus run TASK` does but for `encoder`, `words` (the width of its vectors) and
+`wordings` of its curriculum, and then tried with the standard wording, with others to learn with, with held-out ones, and with wrong instructions. A row
 for each (task, encoder, wordings, seed) goes to results/wordings.jsonl; rows that are there are not made again. --table
 prints the table of docs/instructor.md from the rows.
 """
@@ -11,8 +11,6 @@ prints the table of docs/instructor.md from the rows.
 from __future__ import annotations
 
 import argparse
-import datetime
-import json
 import sys
 import time
 from collections.abc import Sequence
@@ -23,12 +21,16 @@ import ablations
 
 from ludus.curricula import ablate, baselines, curriculum, plan, policies, runner
 from ludus.curricula.record import read_run
+from ludus.curricula.rows import Rows
 from ludus.envs import registry
 
 RESULTS = Path(__file__).parent / "results" / "wordings.jsonl"
 RUNS = Path("runs") / "wordings"
 TASKS = ("WorkshopEasy-v0", "OpenDrawer-v0", "LiftColour-v0")
-ARMS = (("words", "one"), ("learnt", "one"), ("words", "all"), ("learnt", "all"))
+ARMS = (  # encoder, its width, wordings
+    ("words", 16, "one"), ("learnt", 16, "one"), ("learnt", 64, "one"),
+    ("words", 16, "all"), ("learnt", 16, "all"), ("learnt", 64, "all"),
+)  # fmt: skip
 WAYS = {"one": "one wording", "all": "all but the held-out"}
 KINDS = ("true", "paraphrased", "held-out", "wrong")
 
@@ -40,7 +42,7 @@ def measured(made: curriculum.Curriculum, seed: int, episodes: int) -> dict[str,
     if (ships := policies.about(task)) and (ships["hash"], ships["seed"]) == (hash, seed):
         rows = ablate.shipped(task, episodes)
     else:
-        out = RUNS / made.name / f"{made.encoder}-{made.wordings}-{seed}"
+        out = RUNS / made.name / f"{made.encoder}-{made.words}-{made.wordings}-{seed}"
         rows = ablate.ablate(read_run(runner.run(made, seed=seed, out=out, resume=True)), episodes)
     scores = {row["instruction"]: row["success"] for row in rows if row["instruction"] in KINDS}
     return {"scores": scores, "cpu_seconds": round(time.process_time() - started, 1)}
@@ -50,10 +52,11 @@ def table(rows: Sequence[dict[str, Any]]) -> str:
     """Markdown: a line for each task and way to learn; mean over seeds and 95 % interval."""
     lines = [f"| task | encoder | told while it learns | {' | '.join(KINDS)} |", "|---|---|---|" + "--:|" * len(KINDS)]
     for task in dict.fromkeys(r["task"] for r in rows):
-        for encoder, wordings in ARMS:
-            mine = [r for r in rows if (r["task"], r["encoder"], r["wordings"]) == (task, encoder, wordings)]
+        for encoder, width, wordings in ARMS:
+            arm = (task, encoder, width, wordings)
+            mine = [r for r in rows if (r["task"], r["encoder"], r["width"], r["wordings"]) == arm]
             cells = [ablations.shown(ablations.spread(mine, kind)) for kind in KINDS]
-            lines.append(f"| {' | '.join([task.rpartition('/')[2], encoder, WAYS[wordings], *cells])} |")
+            lines.append(f"| {' | '.join([task.rpartition('/')[2], f'{encoder}, {width}', WAYS[wordings], *cells])} |")
     return "\n".join(lines)
 
 
@@ -65,22 +68,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     ask.add_argument("--out", type=Path, default=RESULTS)
     ask.add_argument("--table", action="store_true")
     given = ask.parse_args(arguments)
-    rows = [json.loads(line) for line in given.out.read_text("utf-8").splitlines()] if given.out.exists() else []
-    known = {(r["task"], r["encoder"], r["wordings"], r["seed"], r["hash"], r["episodes"]) for r in rows}
+    rows = Rows(given.out)
     tasks = [] if given.table else [registry.full(t) for t in given.tasks]
     for seed in range(given.seeds):
         for task in tasks:
-            for encoder, wordings in ARMS:
-                made = baselines.of(task).model_copy(update={"encoder": encoder, "wordings": wordings})
-                about = {"task": task, "encoder": encoder, "wordings": wordings, "seed": seed}
+            for encoder, width, wordings in ARMS:
+                made = baselines.of(task).model_copy(update={"encoder": encoder, "words": width, "wordings": wordings})
+                about = {"task": task, "encoder": encoder, "width": width, "wordings": wordings, "seed": seed}
                 about |= {"hash": plan.plan(made, made.usual).hash, "episodes": given.episodes}
-                if tuple(about.values()) in known:
-                    continue
-                row = about | measured(made, seed, given.episodes) | {"date": datetime.date.today().isoformat()}
-                print(json.dumps(row), flush=True)
-                with given.out.open("a", encoding="utf-8") as file:
-                    file.write(json.dumps(row) + "\n")
-                rows.append(row)
+                if not rows.has(about):
+                    rows.add(about | measured(made, seed, given.episodes))
     print(table(rows))
     return 0
 
