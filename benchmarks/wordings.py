@@ -3,9 +3,9 @@
     python benchmarks/wordings.py [--tasks LiftColour-v0 …] [--seeds 3] [--episodes 200] [--table]
 
 Each task is learnt six times a seed, as `ludus run TASK` does but for `encoder`, `words` (the width of its vectors) and
-`wordings` of its curriculum, and then tried with the standard wording, with others to learn with, with held-out ones, and with wrong instructions. A row
-for each (task, encoder, wordings, seed) goes to results/wordings.jsonl; rows that are there are not made again. --table
-prints the table of docs/instructor.md from the rows.
+`wordings` of its curriculum, and then tried with the standard wording, with others to learn with, with held-out ones,
+and with wrong instructions. A row for each (task, encoder, width, wordings, seed) goes to results/wordings.jsonl; rows
+that are there are not made again. --table prints the table of docs/instructor.md from the rows.
 """
 
 from __future__ import annotations
