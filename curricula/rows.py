@@ -18,7 +18,7 @@ class Rows(list[dict[str, Any]]):
 
     def has(self, about: Mapping[str, Any]) -> bool:
         """Whether a row says all of this."""
-        return any(all(row.get(k) == v for k, v in about.items()) for row in self)
+        return any(all(k in row and row[k] == v for k, v in about.items()) for row in self)
 
     def add(self, row: Mapping[str, Any]) -> None:
         """Keep a row, with the date, here and in the file, and print it."""
