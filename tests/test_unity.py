@@ -15,9 +15,12 @@ import fake_player
 import numpy as np
 import players
 import pytest
+from mlagents_envs.side_channel.environment_parameters_channel import EnvironmentParametersChannel
+from mlagents_envs.side_channel.side_channel_manager import SideChannelManager
 
 from ludus import envs
 from ludus.envs.unity.launch import PlayerError
+from ludus.envs.unity.player.wire import Player
 from ludus.envs.unity.world import UnityWorld
 
 pytestmark = pytest.mark.filterwarnings("ignore:distutils Version classes")
@@ -63,6 +66,18 @@ def test_a_smaller_grid_is_a_corner_of_the_large_one(size):
     for value in (1, 6, 2.5):
         with pytest.raises(ValueError, match="gridSize is a number of cells, 2 to 5"):
             world.set_parameter("gridSize", value)
+
+
+def test_a_parameter_that_a_scene_cannot_take_is_told_and_the_player_lives_on(capsys):
+    channel = EnvironmentParametersChannel()
+    for name, value in ("gridSize", 9.0), ("unheard", 1.0), ("gridSize", 0.0):
+        channel.set_float_parameter(name, value)
+    world: Any = envs.make("ludus/GridWorld-v0")
+    sent = SideChannelManager([channel]).generate_side_channel_messages()  # pyright: ignore[reportArgumentType]
+    Player(world, 0)._read(bytes(sent))
+    told = capsys.readouterr().err.splitlines()
+    assert [line.partition("not ")[2] for line in told] == ["9.0; it stays 5", "0.0; it stays 5"]
+    assert world.parameters == {"gridSize": 5.0}
 
 
 def test_always_right_earns_what_unity_documents_in_basic():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -111,7 +112,10 @@ class Player:
             if channel == channels.PARAMETERS:
                 name, value = channels.parameter(payload, self.draw)
                 if name in self.game.defaults:  # a scene reads the parameters it knows and leaves the others
-                    self.game.set_parameter(name, value)
+                    try:
+                        self.game.set_parameter(name, value)
+                    except ValueError as error:  # a player that died of it would tell Python nothing
+                        print(f"player: {error}; it stays {self.game.parameters[name]:g}", file=sys.stderr, flush=True)
             elif channel == channels.CONTROL:
                 said, sent = channels.unpack(payload)
                 words |= said
