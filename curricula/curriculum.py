@@ -13,7 +13,6 @@ from pydantic import Field
 from .reading import Invalid, Misfit, one_line, read, shown, told
 
 NAME = r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"
-ENCODED = 64  # the learnt encoder's width (agents.encoders.WIDTH, which takes a second to import)
 
 Count = Annotated[int, Field(ge=1, le=10**12)]
 Settings = dict[str, Any]
@@ -227,8 +226,10 @@ class Curriculum(_Frozen):
 
     @pydantic.model_validator(mode="after")
     def _encoded(self) -> Curriculum:
-        if self.encoder == "learnt" and self.words > ENCODED:
-            raise ValueError(f"the learnt encoder's vectors have {ENCODED} entries at most; words is {self.words}")
+        from ..agents.encoders import WIDTH
+
+        if self.encoder == "learnt" and self.words > WIDTH:
+            raise ValueError(f"the learnt encoder's vectors have {WIDTH} entries at most; words is {self.words}")
         return self
 
     @property

@@ -136,6 +136,14 @@ def test_who_instructs_is_the_curriculums_to_say_and_anybodys_to_change(read):
         read(GOOD.replace("action: 4", "action: 4\ninstructor: scripted"))
 
 
+def test_how_sentences_are_read_and_told_is_the_curriculums_to_say(read):
+    plain, said = read(GOOD), read("encoder: learnt\nwords: 64\nwordings: all\n" + GOOD)
+    assert (plain.encoder, plain.wordings) == ("words", "one") and "wordings" not in plain.model_dump_json()
+    assert (said.encoder, said.wordings) == ("learnt", "all") and plan(said).hash != plan(plain).hash
+    with pytest.raises(Invalid, match="the learnt encoder's vectors have 64 entries at most; words is 65"):
+        read("encoder: learnt\nwords: 65\n" + GOOD)
+
+
 def test_code_is_allowed_where_one_says_so(read):
     mine = GOOD.replace("Reach-v0", "'ludus.envs.mujoco.grasping.reach:make'")
     assert read(mine, allow_code=True).tasks[0].task == "ludus.envs.mujoco.grasping.reach:make"
