@@ -7,7 +7,7 @@ from typing import Any
 
 from ..envs.instructions import Instruct
 from . import actors
-from .ablate import tried
+from .ablate import speaker, tried
 from .record import Run, RunError
 
 
@@ -15,7 +15,7 @@ def two_by_two(run: Run, episodes: int = 200) -> list[dict[str, Any]]:
     """Rows {task, model, policy, success, low, high, n}: of each task but the last four, model and policy old or new.
 
     The old policy is that of the end of the task's own stage, the new one that of the run's end; the old model is the
-    one that ships, with which a run begins, the new one what the run has made of it. Raises RunError.
+    one with which the run began, the new one what the run has made of it. Raises RunError.
     """
     made, learnt = actors.curriculum_of(run), actors.stages(run)
     if run.settings["regime"] != "sequence":
@@ -35,7 +35,7 @@ def two_by_two(run: Run, episodes: int = 200) -> list[dict[str, Any]]:
 
 def models(run: Run) -> dict[str, Instruct]:
     """The instructors "old" and "new". Raises RunError where nothing was learnt."""
-    from ..agents.instructors import LanguageModel
+    from ..agents.instructors import LanguageModel, make
 
     learnt = run.folder / "instructor"
     if run.settings["instructor"] != "language-model" or not learnt.is_dir() or learnt.is_symlink():
@@ -43,7 +43,7 @@ def models(run: Run) -> dict[str, Instruct]:
             f"{run.folder}: its instructor has not learnt; that takes --instructor language-model "
             "--instructor-learns stage, and an update that was taken"
         )
-    return {"old": LanguageModel().instruct, "new": LanguageModel(learnt).instruct}
+    return {"old": make("language-model", speaker(run)).instruct, "new": LanguageModel(learnt).instruct}
 
 
 def told(rows: Sequence[dict[str, Any]]) -> str:

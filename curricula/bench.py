@@ -9,8 +9,9 @@ import queue
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from .curriculum import Curriculum
 from .plan import Plan, parse, plan
@@ -40,10 +41,19 @@ class Job:
         p = self.plan
         methods = [m["name"] for m in p.methods] or [p.label.partition("@")[0]]
         words = ["run", self.source, "--algorithm", p.algorithm, "--input", p.input, "--instructor", p.instructor]
+        words += _of_speaker(p.speaker)
         words += [w for m in methods for w in ("--method", m)]
         words += ["--tier", p.tier, "--seed", str(p.seed), "--device", p.device, "--out", str(self.folder)]
         words += ["--threads", str(threads), "--resume", "--json", *["--allow-code"] * self.allow_code]
         return [sys.executable, "-m", "ludus.curricula.cli", *words]
+
+
+def _of_speaker(speaker: Mapping[str, Any]) -> list[str]:
+    """The options of `ludus run` that say which language model it is. Raises ValueError for what has none."""
+    said = {k: v for k, v in speaker.items() if k != "offline"}
+    if other := said.keys() - {"model", "mode", "endpoint"}:
+        raise ValueError(f"{min(other)} of a language model is for a run from Python; `ludus run` has no option for it")
+    return [w for k, v in said.items() for w in (f"--{k}", str(v))] + ["--online"] * (not speaker.get("offline", True))
 
 
 def jobs(

@@ -38,6 +38,13 @@ Input = Annotated[str, Option(help="what the policy is told: instructed, blind, 
 Instructor = Annotated[
     str | None, Option(help="who instructs: fixed, script or language-model  [default: as the curriculum says]")
 ]
+Model = Annotated[
+    str | None,
+    Option(help="the language model: a folder or a hub's name  [default: the one that ships]"),
+]
+Mode = Annotated[str | None, Option(help="how the language model instructs: choose, write, program  [default: choose]")]
+Address = Annotated[str | None, Option(help="ask --model behind this OpenAI-like address, up to and with /v1")]
+Online = Annotated[bool, Option("--online", help="fetch --model from the hub where it is not on this machine")]
 Device = Annotated[str, Option(help="auto, cpu or cuda")]
 AllowCode = Annotated[bool, Option("--allow-code", help="load code: tasks that are 'module:callable', and agents")]
 Agent = Annotated[str | None, Option(help="an agent of your own, module:Class with act and learn; needs --allow-code")]
@@ -130,6 +137,10 @@ def run(
     team: Annotated[str, Option(help="shared, independent, groups, federated, mutual or central")] = "shared",
     input: Input = "instructed",
     instructor: Instructor = None,
+    model: Model = None,
+    mode: Mode = None,
+    endpoint: Address = None,
+    online: Online = False,
     memory: Annotated[bool, Option("--memory", help="the language model remembers; see ludus memory")] = False,
     learns: Annotated[
         str, Option("--instructor-learns", help="the language model learns: never, stage, batch or online")
@@ -157,11 +168,17 @@ def run(
     algorithm, methods, regime = plan.parse(named, plan.agent(agent) or algorithm or made.usual)
     how = {"input": input, "instructor": instructor, "tier": tier, "seed": seed, "device": device, "out": out}
     how |= {"resume": resume, "threads": threads, "tensorboard": tensorboard, "allow_code": allow_code}
-    how |= {"memory": memory, "learns": learns}
+    how |= {"memory": memory, "learns": learns, "language_model": _speaker(model, mode, endpoint, online)}
     with progress.shown(as_json) as tell:
         path = runner.run(made, algorithm=algorithm, methods=methods, regime=regime, progress=tell, **how)
     if not as_json:
         _closing(path)
+
+
+def _speaker(model: str | None, mode: str | None, endpoint: str | None, online: bool) -> dict[str, Any]:
+    """What was said of the language model; no word of what was not."""
+    said = {"model": model, "mode": mode, "endpoint": endpoint, "offline": False if online else None}
+    return {k: v for k, v in said.items() if v is not None}
 
 
 def _closing(path: Path) -> None:
@@ -187,6 +204,10 @@ def bench(
     tier: Tier = "full",
     input: Input = "instructed",
     instructor: Instructor = None,
+    model: Model = None,
+    mode: Mode = None,
+    endpoint: Address = None,
+    online: Online = False,
     device: Device = "auto",
     references: Annotated[bool, Option(help="joint and from-scratch runs of every algorithm")] = True,
     results: Annotated[Path | None, Option(help="a file of rows: runs that stand there are not made again")] = None,
@@ -207,6 +228,7 @@ def bench(
     made = load(curriculum, allow_code)
     folder = out or default_out(made.name, tier)
     how = {"tier": tier, "input": input, "instructor": instructor, "device": device, "allow_code": allow_code}
+    how |= {"language_model": _speaker(model, mode, endpoint, online)}
     labels = [m.strip() for m in methods.split(",") if m.strip()]
     labels += [f"finetune@{named(agent)}"] if agent else []
     todo = benches.jobs(curriculum, made, labels, range(first_seed, first_seed + seeds), folder, references, **how)

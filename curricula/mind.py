@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from ..agents.instructors import INSTRUCTORS, LanguageModel, lessons
+from ..agents import instructors
+from ..agents.instructors import LanguageModel, lessons
 from ..agents.memory import Remembering
 from ..agents.memory.remembering import shipped_store
 from ..envs.instructions import Briefing, reads_scene
@@ -28,7 +29,7 @@ class Mind:
 
     def __init__(self, plan: Plan, path: Path):
         self.path, self.asked = path, 0
-        self.instructor = INSTRUCTORS[plan.instructor]()
+        self.instructor = instructors.make(plan.instructor, plan.speaker)
         self.reads_scene = reads_scene(self.instructor.instruct)  # and so of instruct and recall
         self.memory: Remembering | None = None
         if isinstance(self.instructor, LanguageModel):
@@ -37,7 +38,9 @@ class Mind:
         if self.memory and isinstance(self.instructor, LanguageModel) and plan.learns != "never":
             from ..agents.instructors.pupil import Pupil
 
-            self.pupil, self.memory.records = Pupil(self.instructor, plan.learns), []
+            known = plan.speaker.get("model")
+            folder = Path(known) if known and Path(known).is_dir() else None
+            self.pupil, self.memory.records = Pupil(self.instructor, plan.learns, folder=folder), []
 
     def instruct(self, briefings: Sequence[Briefing], states: Sequence[Any]) -> tuple[list[str], list[Any]]:
         self.asked += len(briefings)

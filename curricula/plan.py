@@ -7,7 +7,7 @@ import hashlib
 import inspect
 import itertools
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -58,6 +58,7 @@ class Plan:
     device: str
     memory: bool = False
     learns: str = "never"
+    speaker: dict[str, Any] = dataclasses.field(default_factory=dict)
 
     @property
     def label(self) -> str:
@@ -72,12 +73,18 @@ class Plan:
         keys = ("algorithm", "settings", "methods", "regime", "input", "instructor")
         joint = {"rows": "by the root of steps"} if self.regime == "joint" else {}  # they were divided evenly once
         kept = self.extras  # so that runs without are hashed as before
+        if self.speaker:
+            from ..agents.instructors import speakers
+
+            kept["language_model"] = speakers.identity(self.speaker)
         return {"results": RESULTS, "curriculum": content} | {k: getattr(self, k) for k in keys} | joint | kept
 
     @property
     def extras(self) -> dict[str, Any]:
-        """What the instructor does beside instructing, where it does."""
-        return ({"memory": True} if self.memory else {}) | ({"learns": self.learns} if self.learns != "never" else {})
+        """What the instructor does beside instructing, and which model it is, where that is not as usual."""
+        kept: dict[str, Any] = {"memory": True} if self.memory else {}
+        kept |= {"learns": self.learns} if self.learns != "never" else {}
+        return kept | ({"language_model": self.speaker} if self.speaker else {})
 
     @cached_property
     def hash(self) -> str:
@@ -180,13 +187,14 @@ def plan(
     allow_code: bool = False,
     memory: bool = False,
     learns: str = "never",
+    language_model: Mapping[str, Any] | None = None,
 ) -> Plan:
     """Resolve and check everything. Raises ValueError (UnknownName with the nearest names) for what is wrong.
 
     algorithm: a name of ALGORITHMS or of outsider.BUILT_IN, or where code is allowed somebody's own, 'module:Class'.
-    instructor: None is the curriculum's own.
+    instructor: None is the curriculum's own. language_model: which one it is, and how it is asked (speakers.settled).
     """
-    from ..agents.instructors import INSTRUCTORS
+    from ..agents.instructors import INSTRUCTORS, speakers
     from ..agents.interface import INPUTS
     from ..agents.outsider import foreign, outside
     from ..agents.team.teams import TEAMS
@@ -203,6 +211,9 @@ def plan(
         raise registry.nearest(learns, list(LEARNS), "time for the instructor to learn")
     if (memory or learns != "never") and instructor != "language-model":
         raise ValueError(f"the instructor {instructor!r} neither remembers nor learns; that needs language-model")
+    speaker = speakers.settled(language_model or {})
+    if speaker and instructor != "language-model":
+        raise ValueError(f"the instructor {instructor!r} has no {next(iter(speaker))}; that needs language-model")
     if regime not in REGIMES.values():
         raise registry.nearest(regime, list(REGIMES.values()), "regime")
     if methods and regime != "sequence":
@@ -215,7 +226,8 @@ def plan(
     if len(teams := [m for m in methods if m in TEAMS]) > 1:
         raise ValueError(f"a team learns in one way: {' or '.join(teams)}?")
     settings = _settings(sized, algorithm)
-    return Plan(sized, algorithm, settings, chosen, regime, input, instructor, tier, seed, device, memory, learns)
+    beside = memory, learns, speaker
+    return Plan(sized, algorithm, settings, chosen, regime, input, instructor, tier, seed, device, *beside)
 
 
 def default_out(curriculum: str, tier: str) -> Path:

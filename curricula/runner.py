@@ -8,7 +8,7 @@ import resource
 import shutil
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +55,7 @@ def run(
     checkpoint_share: float = 0.05,
     memory: bool = False,
     learns: str = "never",
+    language_model: Mapping[str, Any] | None = None,
     progress: Tell = lambda _: None,
 ) -> Path:
     """Live through a curriculum (a name, a path, or one made in Python); returns the run's folder.
@@ -67,12 +68,13 @@ def run(
     checkpoint_share: of the time that checkpoints may take; a stage always starts with one.
     memory: whether the language model that instructs remembers (agents.memory), in memory.sqlite of the folder.
     learns: when it learns from what came of its words: "never", "stage", "batch" or "online" (instructors.pupil).
+    language_model: which one instructs, and how: model, mode, endpoint, … (instructors.speakers); None: what ships.
 
     Raises ValueError, before anything is written, for what is wrong in what was asked for; Stopped where the run
     was interrupted, with the cause attached.
     """
     made = what if isinstance(what, curriculum.Curriculum) else curriculum.load(what, allow_code)
-    kept = {"memory": memory, "learns": learns}
+    kept = {"memory": memory, "learns": learns, "language_model": language_model}
     usual = algorithm or made.usual
     planned = plan(made, usual, methods, regime, input, instructor, tier, seed, device, allow_code, **kept)
     if not evaluations and any(part.enough for part in planned.parts):

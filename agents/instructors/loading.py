@@ -36,6 +36,31 @@ def fingerprint(model: str | Path) -> str:
     return f"{model} {digest.hexdigest()[:16]}"
 
 
+def check(model: str | Path, offline: bool = True, trusted: bool = False) -> None:
+    """See, opening nothing, that a model is there: a folder that could be one, or a hub's name known on this machine.
+
+    Raises ModelError, one line. Of a name that may be fetched nothing is known before it is.
+    """
+    folder = shipped() if model == SHIPPED else Path(model)
+    if folder.is_dir():
+        _check(folder, trusted)
+    elif model == SHIPPED or folder.exists() or str(model).startswith((".", "/", "~")):
+        raise ModelError(f"{folder}: no folder of a language model; give a folder with config.json, or a hub name")
+    elif offline and not _kept(str(model)):
+        raise ModelError(f"{model}: no such folder, and no model of the hub on this machine; --online may fetch it")
+
+
+def _kept(name: str) -> bool:
+    """Whether a model of the hub lies in this machine's cache."""
+    from huggingface_hub import try_to_load_from_cache
+    from huggingface_hub.errors import HFValidationError
+
+    try:
+        return isinstance(try_to_load_from_cache(name, "config.json"), str)
+    except HFValidationError:
+        return False
+
+
 def load(
     model: str | Path = SHIPPED,
     *,

@@ -1,0 +1,63 @@
+"""Which language model instructs, and how: what a user says of it, checked before anything is opened."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ...envs.registry import nearest
+from . import loading
+from .language_model import MODES
+
+LANGUAGES = ("en", "zh")
+USUAL: dict[str, Any] = {  # of LanguageModel and of loading.load, and an address
+    "model": loading.SHIPPED, "mode": "choose", "language": "en", "endpoint": None, "offline": True, "dtype": "auto",
+    "device": "auto", "calls": None, "tokens": None, "seconds": None, "timeout": 120.0,
+}  # fmt: skip
+OF_LOADING = ("offline", "dtype", "device")
+
+
+def settled(said: Mapping[str, Any]) -> dict[str, Any]:
+    """What is said of a language model, as far as it is not as usual. Raises ValueError (UnknownName, ModelError).
+
+    model: "shipped", a folder, a name of the hub, or with an endpoint its name there. endpoint: the address of an
+    OpenAI-like server, up to and with "/v1". The others are as in LanguageModel and loading.load.
+    """
+    for name in said:
+        if name not in USUAL:
+            raise nearest(name, list(USUAL), "setting of a language model")
+    found = {k: v for k, v in said.items() if v is not None and v != USUAL[k]}
+    for name, known in ("mode", MODES), ("language", LANGUAGES), ("dtype", loading.DTYPES):
+        if name in found and found[name] not in known:
+            raise nearest(str(found[name]), list(known), name)
+    if "endpoint" in found:
+        if "model" not in found:
+            raise ValueError(f"{found['endpoint']}: say which model it is to ask, by its name there")
+        if wrong := [k for k in OF_LOADING if k in found]:
+            raise ValueError(f"{wrong[0]} is for a model that is opened here, not for one behind an endpoint")
+        _endpoint(found)
+    elif "model" in found:
+        found["model"] = str(Path(found["model"]).resolve() if Path(found["model"]).is_dir() else found["model"])
+        loading.check(found["model"], found.get("offline", True))
+    return found
+
+
+def opened(said: Mapping[str, Any]) -> dict[str, Any]:
+    """Keywords of LanguageModel."""
+    if "endpoint" not in said:
+        return dict(said)
+    return {k: v for k, v in said.items() if k != "endpoint"} | {"model": _endpoint(said)}
+
+
+def identity(said: Mapping[str, Any]) -> dict[str, Any]:
+    """What tells answers from others: a folder goes by its weights, wherever it lies."""
+    if "endpoint" in said or not Path(said.get("model", "")).is_dir() or "model" not in said:
+        return dict(said)
+    return {**said, "model": loading.fingerprint(said["model"]).rpartition(" ")[2]}
+
+
+def _endpoint(said: Mapping[str, Any]) -> Any:
+    from .endpoint import Endpoint
+
+    return Endpoint(said["endpoint"], said["model"], limit=said.get("tokens"))
