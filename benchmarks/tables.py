@@ -3,20 +3,23 @@
     python benchmarks/tables.py [CURRICULUM …] [--methods …] [--seeds N] [--jobs 2]
 
 Without a name, every table below. Rows go to results/CURRICULUM.jsonl as their runs end, and those that are there are
-not made again; `ludus report benchmarks/results/CURRICULUM.jsonl` prints the table. Rows of references (joint and from
-scratch) are then shipped with the package, where a single run and the demo read them.
+not made again; the table is then written where README.md or docs/benchmark.md says <!-- table: CURRICULUM -->. Rows of
+references (joint and from scratch) are shipped with the package, where a single run and the demo read them.
 """
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from ludus.curricula import cli, references
+from ludus.curricula import cli, curriculum, plan, references
+from ludus.curricula.report import tables
+from ludus.curricula.rows import put
 from ludus.envs.registry import nearest
 
 RESULTS = Path(__file__).parent / "results"
+PAGES = [Path(__file__).parents[1] / page for page in ("README.md", "docs/benchmark.md")]
 SHIPPED = Path(__file__).parents[1] / "curricula" / "references"
 ALL = (
     "finetune,replay,joint,l2,ewc,online-ewc,mas,si,packnet,heads,progress-compress,quotas,clear,clonex,agem,distill,"
@@ -53,6 +56,26 @@ def ship(name: str, results: Path) -> None:
         references.add(shipped, rows)
 
 
+def publish(name: str, results: Path) -> None:
+    """Write the table of the rows that the curriculum would give now, into the pages that show it."""
+    made, table = curriculum.load(name), TABLES[name]
+    order = [m.partition("@")[0] for m in table.methods.split(",") if m != "joint"] + ["scratch", "joint"]
+
+    def wanted(row: dict[str, Any]) -> bool:
+        algorithm, methods, regime = plan.parse(row["label"])
+        return plan.plan(made, algorithm, methods, regime, tier=table.tier).hash == row["hash"]
+
+    def place(row: dict[str, Any]) -> tuple[bool, int]:
+        method, _, algorithm = row["label"].partition("@")
+        return algorithm != made.usual, order.index(method) if method in order else len(order)
+
+    rows = sorted(filter(wanted, references.read(results)), key=place)
+    lines = tables.markdown([references.run_of(row) for row in rows]).splitlines()
+    one = [line for i, line in enumerate(lines) if line and (i < 2 or line not in lines[:2])]  # of several, one heading
+    for page in PAGES if rows else ():
+        put(page, name, "\n".join(one))
+
+
 def main() -> int:
     ask = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ask.add_argument("curricula", nargs="*", metavar="CURRICULUM")
@@ -72,6 +95,7 @@ def main() -> int:
         words += ["--jobs", given.jobs, "--results", str(results), *["--no-references"] * given.no_references]
         code = max(code, cli.invoke(words))
         ship(name, results)
+        publish(name, results)
     return code
 
 

@@ -24,12 +24,11 @@ from ludus.curricula import baselines, runner
 from ludus.curricula.curriculum import Curriculum, Evaluation
 from ludus.curricula.plan import plan
 from ludus.curricula.record import read_run
-from ludus.curricula.rows import Rows
+from ludus.curricula.rows import Rows, put
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results" / "unity-baselines.jsonl"
 PAGE = HERE.parent / "docs" / "environments" / "unity.md"
-MARK = "<!-- table: baselines -->"
 SHARE = 0.9  # of the documented mean reward
 # game: (documented mean reward, whether on the wire as a rule, episodes of an evaluation)
 GAMES: Mapping[str, tuple[float, bool, int]] = {
@@ -102,15 +101,6 @@ def _line(game: str, wire: bool, documented: float, mine: list[dict[str, Any]]) 
     return f"| {game} | {path} | {documented:g} | {earned} | {held} | {steps:,} | {minutes:.1f} |"
 
 
-def write(rows: list[dict[str, Any]]) -> None:
-    """The table into the page, in place of the one that is there."""
-    before, mark, after = PAGE.read_text("utf-8").partition(MARK)
-    rest = after.lstrip("\n")
-    if mark:
-        rest = rest.partition("\n\n")[2] if rest.startswith("|") else rest
-        PAGE.write_text(f"{before}{mark}\n{table(rows)}\n{rest}", encoding="utf-8")
-
-
 def main() -> None:
     ask = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ask.add_argument("--games", nargs="+", choices=GAMES, default=list(GAMES))
@@ -126,7 +116,7 @@ def main() -> None:
             key = {"game": game, "wire": wire, "seed": seed, "hash": _hash(curriculum(game, wire))}
             if not rows.has(key):
                 rows.add(trial(game, wire, seed))
-    write(rows)
+    put(PAGE, "baselines", table(rows))
 
 
 if __name__ == "__main__":

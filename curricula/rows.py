@@ -1,4 +1,7 @@
-"""A file of rows, one of JSON for everything that was measured, so that what is there is not measured again."""
+"""A file of rows, one of JSON for everything that was measured, so that what is there is not measured again.
+
+And the tables that are made of them, in the pages where they are read.
+"""
 
 from __future__ import annotations
 
@@ -27,3 +30,12 @@ class Rows(list[dict[str, Any]]):
         print(line, flush=True)
         with self.path.open("a", encoding="utf-8") as file:
             file.write(line + "\n")
+
+
+def put(page: Path, name: str, table: str) -> bool:
+    """Write a Markdown table where the page says <!-- table: name -->, over the one there; whether it says so."""
+    before, mark, after = page.read_text("utf-8").partition(f"<!-- table: {name} -->\n")
+    rest = after.partition("\n\n")[2] if after.startswith("|") else after.lstrip("\n")
+    if mark:
+        page.write_text(f"{before}{mark}{table.strip()}\n\n{rest}", encoding="utf-8")
+    return bool(mark)
