@@ -5,7 +5,7 @@
 Tasks in which several instructions share a start state. Each is learnt three times a seed, as `ludus run TASK` does:
 told sentences, told a one-hot task number, told a one-hot number of the goal. The first policy is then tried with
 changed instructions (`ludus ablate`). A row for each (task, input, seed) goes to results/ablations.jsonl; rows that are
-there are not made again. --table prints the table of docs/instructor.md from the rows.
+there are not made again. The table of docs/instructor.md is written from the rows; --table does only that.
 """
 
 from __future__ import annotations
@@ -19,11 +19,12 @@ from typing import Any
 
 from ludus.curricula import ablate, curriculum, plan, policies, runner
 from ludus.curricula.record import read_run
-from ludus.curricula.rows import Rows
+from ludus.curricula.rows import Rows, put
 from ludus.curricula.statistics import Interval, interval
 from ludus.envs import registry
 
 RESULTS = Path(__file__).parent / "results" / "ablations.jsonl"
+PAGE = Path(__file__).parents[1] / "docs" / "instructor.md"
 RUNS = Path("runs") / "ablations"
 INPUTS = ("instructed", "task-id", "goal-id")
 TASKS = {  # steps, where they differ from curricula/baselines.yaml
@@ -122,6 +123,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 if not rows.has(about):
                     rows.add(about | measured(task, input, seed, given.episodes))
     print(table(rows))
+    put(PAGE, "ablations", table(rows))
     return 0
 
 

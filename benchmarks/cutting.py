@@ -4,8 +4,8 @@
 
 Two policies a task and seed learn as many steps for the same reward: one told what the shipped model says, bit by bit
 ("cut"), one told the goal alone ("goal"). The first is tried as it learnt, and told the goal alone; the second as it
-learnt. A row for each (task, told, seed) goes to results/cutting.jsonl; rows that are there are not made again. --table
-prints the table of docs/instructor.md from the rows.
+learnt. A row for each (task, told, seed) goes to results/cutting.jsonl; rows that are there are not made again. The
+table of docs/instructor.md is written from the rows; --table does only that.
 """
 
 from __future__ import annotations
@@ -21,11 +21,12 @@ from typing import Any
 from ludus.agents.instructors import INSTRUCTORS
 from ludus.curricula import ablate, actors, curriculum, plan, runner
 from ludus.curricula.record import read_run
-from ludus.curricula.rows import Rows
+from ludus.curricula.rows import Rows, put
 from ludus.curricula.statistics import interval
 from ludus.envs import registry
 
 RESULTS = Path(__file__).parent / "results" / "cutting.jsonl"
+PAGE = Path(__file__).parents[1] / "docs" / "instructor.md"
 RUNS = Path("runs") / "cutting"
 TOLD = {"cut": "language-model", "goal": "fixed"}
 TASKS: dict[str, dict[str, Any]] = {  # what differs from curricula/baselines.yaml
@@ -92,6 +93,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 if not rows.has(about):
                     rows.add(about | measured(task, told, seed, given.episodes))
     print(table(rows))
+    put(PAGE, "cutting", table(rows))
     return 0
 
 

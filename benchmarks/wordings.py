@@ -5,7 +5,7 @@
 Each task is learnt six times a seed, as `ludus run TASK` does but for `encoder`, `words` (the width of its vectors) and
 `wordings` of its curriculum, and then tried with the standard wording, with others to learn with, with held-out ones,
 and with wrong instructions. A row for each (task, encoder, width, wordings, seed) goes to results/wordings.jsonl; rows
-that are there are not made again. --table prints the table of docs/instructor.md from the rows.
+that are there are not made again. The table of docs/instructor.md is written from the rows; --table does only that.
 """
 
 from __future__ import annotations
@@ -21,10 +21,11 @@ import ablations
 
 from ludus.curricula import ablate, baselines, curriculum, plan, policies, runner
 from ludus.curricula.record import read_run
-from ludus.curricula.rows import Rows
+from ludus.curricula.rows import Rows, put
 from ludus.envs import registry
 
 RESULTS = Path(__file__).parent / "results" / "wordings.jsonl"
+PAGE = Path(__file__).parents[1] / "docs" / "instructor.md"
 RUNS = Path("runs") / "wordings"
 TASKS = ("WorkshopEasy-v0", "OpenDrawer-v0", "LiftColour-v0")
 ARMS = (  # encoder, its width, wordings
@@ -79,6 +80,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 if not rows.has(about):
                     rows.add(about | measured(made, seed, given.episodes))
     print(table(rows))
+    put(PAGE, "wordings", table(rows))
     return 0
 
 
