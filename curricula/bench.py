@@ -71,6 +71,7 @@ def jobs(
     for seed in seeds:
         for algorithm, methods, regime in dict.fromkeys(wanted):
             made = plan(curriculum, algorithm, methods, regime, seed=seed, allow_code=allow_code, **how)
+            _of_speaker(made.speaker)
             found.append(Job(made, out / f"{made.label}-{seed}", source, allow_code))
     return found
 

@@ -68,23 +68,27 @@ class Plan:
     @property
     def shape(self) -> dict[str, Any]:
         """All that shapes the result, the seed apart."""
+        from ..agents.instructors import speakers
+
         apart = {"name", "about", "instructor", "algorithms", "methods", "tiers"}  # the plan says what became of them
         content = self.curriculum.model_dump(mode="json", exclude=apart)
         keys = ("algorithm", "settings", "methods", "regime", "input", "instructor")
         joint = {"rows": "by the root of steps"} if self.regime == "joint" else {}  # they were divided evenly once
-        kept = self.extras  # so that runs without are hashed as before
-        if self.speaker:
-            from ..agents.instructors import speakers
-
-            kept["language_model"] = speakers.identity(self.speaker)
+        kept = self._beside(speakers.identity(self.speaker))  # so that runs without are hashed as before
         return {"results": RESULTS, "curriculum": content} | {k: getattr(self, k) for k in keys} | joint | kept
 
     @property
     def extras(self) -> dict[str, Any]:
         """What the instructor does beside instructing, and which model it is, where that is not as usual."""
-        kept: dict[str, Any] = {"memory": True} if self.memory else {}
-        kept |= {"learns": self.learns} if self.learns != "never" else {}
-        return kept | ({"language_model": self.speaker} if self.speaker else {})
+        return self._beside(self.speaker)
+
+    def _beside(self, speaker: dict[str, Any]) -> dict[str, Any]:
+        said = {
+            "memory": self.memory,
+            "learns": self.learns if self.learns != "never" else "",
+            "language_model": speaker,
+        }
+        return {name: value for name, value in said.items() if value}
 
     @cached_property
     def hash(self) -> str:

@@ -56,6 +56,7 @@ def test_a_run_is_known_by_the_models_weights_and_not_by_where_they_lie(folder, 
     assert here.hash == there.hash != none.hash and "language_model" not in none.shape
     assert planned(life, model="shipped", mode="choose") == none
     assert planned(life, model=folder, mode="write").hash != here.hash
+    assert planned(life, offline=False).hash == none.hash, "that it may be fetched changes nothing"
     (moved / "model.safetensors").write_bytes((moved / "model.safetensors").read_bytes()[:-1] + b"\x00\x00")
     assert planned(life, model=moved).hash != here.hash
 
@@ -95,8 +96,9 @@ def test_the_command_line_says_it_and_passes_it_on(folder, life, tmp_path, capsy
     (job,) = bench.jobs("Household-v0", life, ["finetune"], [0], tmp_path, references=False, **how)
     line = " ".join(job.command(1))
     assert f"--model {folder.resolve()}" in line and "--mode write" in line and "--online" not in line
+    how["language_model"] = {"calls": 3}
     with pytest.raises(ValueError, match="calls of a language model is for a run from Python"):
-        bench.Job(planned(life, calls=3), tmp_path, "x").command(1)
+        bench.jobs("Household-v0", life, ["finetune"], [0], tmp_path, references=False, **how)
 
 
 def test_behind_an_address_it_is_asked_there_and_never_on_a_folders_word(life, tmp_path):

@@ -51,10 +51,11 @@ def opened(said: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def identity(said: Mapping[str, Any]) -> dict[str, Any]:
-    """What tells answers from others: a folder goes by its weights, wherever it lies."""
-    if "endpoint" in said or not Path(said.get("model", "")).is_dir() or "model" not in said:
-        return dict(said)
-    return {**said, "model": loading.fingerprint(said["model"]).rpartition(" ")[2]}
+    """What of it shapes answers: a folder goes by its weights, wherever it lies; whether one may fetch it does not."""
+    found = {k: v for k, v in said.items() if k != "offline"}
+    if "endpoint" not in found and "model" in found and Path(found["model"]).is_dir():
+        found["model"] = loading.fingerprint(found["model"]).rpartition(" ")[2]
+    return found
 
 
 def _endpoint(said: Mapping[str, Any]) -> Any:
