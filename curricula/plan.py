@@ -215,9 +215,9 @@ def plan(
         raise registry.nearest(learns, list(LEARNS), "time for the instructor to learn")
     if (memory or learns != "never") and instructor != "language-model":
         raise ValueError(f"the instructor {instructor!r} neither remembers nor learns; that needs language-model")
+    if language_model and instructor != "language-model":
+        raise ValueError(f"a language model is said, and the instructor is {instructor!r}; that needs language-model")
     speaker = speakers.settled(language_model or {})
-    if speaker and instructor != "language-model":
-        raise ValueError(f"the instructor {instructor!r} has no {next(iter(speaker))}; that needs language-model")
     if regime not in REGIMES.values():
         raise registry.nearest(regime, list(REGIMES.values()), "regime")
     if methods and regime != "sequence":
