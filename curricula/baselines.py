@@ -23,7 +23,7 @@ class Baseline(pydantic.BaseModel):
     """How one task is learnt: steps in rows stepped; the rest where it differs from what all tasks share.
 
     rows and decay are of the algorithm that comes first; ppo and masked are keywords of PPO and of masked PPO.
-    words: width of the instruction's vector; encoder, wordings: as of a curriculum.
+    words: width of the instruction's vector; encoder, words_scale, wordings: as of a curriculum.
     """
 
     model_config = pydantic.ConfigDict(frozen=True, extra="forbid", strict=True)
@@ -37,6 +37,7 @@ class Baseline(pydantic.BaseModel):
     masked: dict[str, Any] = {}
     words: int = 16
     encoder: Literal["words", "learnt"] = "words"
+    words_scale: float = 1.0
     wordings: Literal["one", "all"] = "one"
 
 
@@ -73,6 +74,7 @@ def of(task: str) -> Curriculum:
         action=action,
         words=one.words,
         encoder=one.encoder,
+        words_scale=one.words_scale,
         wordings=one.wordings,
         evaluation=EVALUATION,
         stages=(stage,),

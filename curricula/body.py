@@ -21,8 +21,9 @@ def of(made: Curriculum, input: str, overseen: bool = False) -> Interface:
     tasks = tuple(t.task for t in made.tasks)
     sizes = found.sizes + (1,) * (made.action - len(found.sizes)) if found.sizes else ()
     body = Interface(made.observation, made.action, made.words, input, tasks, made.reward.model_dump())
+    told = {"encoder": made.encoder, "words_scale": made.words_scale}
     body = dataclasses.replace(
-        body, actions=found.actions, bins=made.bins, sizes=sizes, picture=found.picture, encoder=made.encoder
+        body, actions=found.actions, bins=made.bins, sizes=sizes, picture=found.picture, **told
     )
     if not overseen:
         return body

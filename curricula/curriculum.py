@@ -178,6 +178,7 @@ class Curriculum(_Frozen):
         values of discrete ones, or the branches. bins: values of a continuous entry among branches.
     instructor: who instructs unless one says otherwise.
     encoder: what makes vectors of sentences: hashed words, or the learnt encoder, which has at most 64 of width.
+    words_scale: the instruction's vector is multiplied by this; a louder sentence is sooner told from another.
     wordings: while it is learnt, an instruction is told as it was said, or in any of its skill's wordings but the
         held-out ones, drawn whenever it takes effect; the policy is tried with what was said.
     algorithms: settings by algorithm; methods: default settings by method, or by "method@algorithm".
@@ -193,6 +194,7 @@ class Curriculum(_Frozen):
     bins: Annotated[int, Field(ge=2, le=101)] = 7
     instructor: Literal["fixed", "script", "language-model"] = "fixed"
     encoder: Literal["words", "learnt"] = "words"
+    words_scale: Annotated[float, Field(gt=0, le=1000)] = 1.0
     wordings: Literal["one", "all"] = "one"
     reward: Reward = Reward()
     evaluation: Evaluation = Evaluation()
@@ -221,7 +223,8 @@ class Curriculum(_Frozen):
 
         So it always was written, and hashed.
         """
-        usual = {"actions": "auto", "bins": 7, "instructor": "fixed", "encoder": "words", "wordings": "one"}
+        usual: dict[str, Any] = {"actions": "auto", "bins": 7, "instructor": "fixed"}
+        usual |= {"encoder": "words", "words_scale": 1.0, "wordings": "one"}
         return {k: v for k, v in write(self).items() if k not in usual or v != usual[k]}
 
     @pydantic.model_validator(mode="after")

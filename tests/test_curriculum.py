@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from ludus.curricula import curriculum
+from ludus.curricula import body, curriculum
 from ludus.curricula.curriculum import Invalid
 from ludus.curricula.plan import plan
 from ludus.envs import UnknownName
@@ -140,6 +140,11 @@ def test_how_sentences_are_read_and_told_is_the_curriculums_to_say(read):
     plain, said = read(GOOD), read("encoder: learnt\nwords: 64\nwordings: all\n" + GOOD)
     assert (plain.encoder, plain.wordings) == ("words", "one") and "wordings" not in plain.model_dump_json()
     assert (said.encoder, said.wordings) == ("learnt", "all") and plan(said).hash != plan(plain).hash
+    loud = read("words_scale: 4.0\n" + GOOD)
+    assert "words_scale" not in plain.model_dump_json() and plan(loud).hash != plan(plain).hash
+    assert body.of(loud, "instructed").words_scale == 4
+    with pytest.raises(Invalid, match="words_scale: .* greater than 0"):
+        read("words_scale: 0.0\n" + GOOD)
     with pytest.raises(Invalid, match="the learnt encoder's vectors have 64 entries at most; words is 65"):
         read("encoder: learnt\nwords: 65\n" + GOOD)
 

@@ -36,6 +36,16 @@ def test_every_task_has_the_same_widths_and_its_own_tail(task, input):
         np.testing.assert_array_equal(tail, np.tile(expected[input], (3, 1)).astype(np.float32))
 
 
+@pytest.mark.parametrize("input", INPUTS)
+def test_words_are_as_loud_as_the_body_says(input):
+    """words_scale multiplies the vector, or what stands in its place, and nothing else."""
+    (plain, _), (loud, _) = (
+        body(input, words_scale=scale).world(TASKS[0], 2).reset(np.arange(2), [0, 1]) for scale in (1.0, 4.0)
+    )
+    np.testing.assert_array_equal(loud["arm"][:, :32], plain["arm"][:, :32])
+    np.testing.assert_array_equal(loud["arm"][:, 32:], 4 * plain["arm"][:, 32:])
+
+
 def test_the_learnt_encoder_stands_in_for_hashed_words():
     world = body(encoder="learnt").world(TASKS[0], 2)
     obs, _ = world.reset(np.arange(2), [0, 1])
