@@ -22,9 +22,7 @@ def of(made: Curriculum, input: str, overseen: bool = False) -> Interface:
     sizes = found.sizes + (1,) * (made.action - len(found.sizes)) if found.sizes else ()
     body = Interface(made.observation, made.action, made.words, input, tasks, made.reward.model_dump())
     told = {"encoder": made.encoder, "words_scale": made.words_scale}
-    body = dataclasses.replace(
-        body, actions=found.actions, bins=made.bins, sizes=sizes, picture=found.picture, **told
-    )
+    body = dataclasses.replace(body, actions=found.actions, bins=made.bins, sizes=sizes, picture=found.picture, **told)
     if not overseen:
         return body
     from ..agents.policies.central import overseeing

@@ -143,7 +143,7 @@ def test_how_sentences_are_read_and_told_is_the_curriculums_to_say(read):
     loud = read("words_scale: 4.0\n" + GOOD)
     assert "words_scale" not in plain.model_dump_json() and plan(loud).hash != plan(plain).hash
     assert body.of(loud, "instructed").words_scale == 4
-    with pytest.raises(Invalid, match="words_scale: .* greater than 0"):
+    with pytest.raises(Invalid, match=r"words_scale: .* greater than 0"):
         read("words_scale: 0.0\n" + GOOD)
     with pytest.raises(Invalid, match="the learnt encoder's vectors have 64 entries at most; words is 65"):
         read("encoder: learnt\nwords: 65\n" + GOOD)
