@@ -69,11 +69,15 @@ def forgetting(scores: Scores, references: References) -> Value:
 
 
 def forward_transfer(scores: Scores, references: References) -> Value:
-    """(1/N) Σ_i (AUC_i − AUC_i^b) / (1 − AUC_i^b)"""
-    base = references.aucs(_own_tasks(scores))
-    if (base >= 1).any():
-        return Value(MISSING, "a reference is already perfect from its first evaluation: nothing to gain on it")
-    return Value(_mean((scores.aucs - base) / (1 - base)), _held_against(references, references.scratch))
+    """mean of (AUC_i − AUC_i^b) / (1 − AUC_i^b) over tasks with AUC_i^b < 1"""
+    own = _own_tasks(scores)
+    base = references.aucs(own)
+    kept = ~(base >= 1)
+    note = _held_against(references, references.scratch)
+    if not kept.all():
+        perfect = ", ".join(dict.fromkeys(task for task, keep in zip(own, kept, strict=True) if not keep))
+        note += f"; nothing to gain on {perfect}, left out: the reference is perfect from its first evaluation"
+    return Value(_mean((scores.aucs - base)[kept] / (1 - base[kept])), note)
 
 
 def share_of_joint(scores: Scores, references: References) -> Value:

@@ -223,10 +223,13 @@ def test_transfer_is_the_share_of_the_gap_to_one_that_is_gained():
     assert value("meal.forward_transfer", curves([0.75, 0.75], [0.3, 0.3]), references) == pytest.approx((0.5 + 0) / 2)
 
 
-def test_a_perfect_reference_leaves_no_transfer_to_measure():
+def test_a_perfect_reference_leaves_no_transfer_to_measure_on_its_task_alone():
     references = References(scratch=[curves([1.0, 1.0], [0.2, 0.2])])
-    found = measure("forward_transfer", curves([1.0, 1.0], [0.3, 0.3]), references)
-    assert math.isnan(found.value) and "already perfect" in found.note
+    found = measure("forward_transfer", curves([0.5, 0.5], [0.6, 0.6]), references)
+    assert found.value == pytest.approx(0.5) and "nothing to gain on a, left out" in found.note
+    nothing = References(scratch=[curves([1.0, 1.0], [1.0, 1.0])])
+    found = measure("forward_transfer", curves([1.0, 1.0], [0.3, 0.3]), nothing)
+    assert math.isnan(found.value) and "on a, b, left out" in found.note
 
 
 def test_a_reference_of_zero_is_left_out_and_counted():

@@ -82,8 +82,9 @@ class Group:
 
     @cached_property
     def unlearnt(self) -> dict[str, int]:
-        """Task -> number of seeds that did not learn it in its own stage."""
-        return dict(Counter(task for scores in self.scores for task in set(metrics.unlearnt(scores))))
+        """Task -> number of seeds that did not learn it in its own stage, in the order in which they come."""
+        counts = Counter(task for scores in self.scores for task in set(metrics.unlearnt(scores)))
+        return {task: counts[task] for task in self.tasks if counts[task]}
 
     @property
     def unfinished(self) -> int:
