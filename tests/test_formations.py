@@ -70,6 +70,29 @@ def test_the_mark_and_the_places_are_where_the_discs_are():
             assert np.array_equal(task.mark[:, body, :2].T, task.spots[:, f, k])
 
 
+def test_the_nearest_robot_is_told_of_first_with_its_speed_and_its_places():
+    world = start("Formation-v0", 2)
+    line_up(world, (0, 0), (0.5, 0), (0, 0.2), (-0.3, 0))
+    task = world.task
+    task.velocity[:, :, 0] = np.arange(4)
+    task.measure()
+    red = np.concatenate([part for part in world.task.observe()["red"]], axis=1)[0]
+    around, nearest = red[8:20], [2, 3, 1]  # place, velocity, two places of its own; then others and velocities
+    assert np.allclose(around[:6].reshape(3, 2), [(0, 0.2), (-0.3, 0), (0.5, 0)], atol=1e-6)
+    assert np.allclose(around[6:].reshape(3, 2), [(v, 0) for v in nearest])
+    places = np.concatenate([task.spots[:, k, nearest, 0].T.ravel() for k in range(2)])
+    assert np.allclose(red[26:38], places, atol=1e-6)
+    others = np.array([(0, 0.2), (-0.3, 0), (0.5, 0)])
+    later = others[:, None] + np.linspace(0, 2, 2001)[:, None] * np.array([(v, 0) for v in nearest])[:, None]
+    gaps = np.hypot(*later.T).T  # the red robot stands still
+    assert np.allclose(red[20:23], np.minimum(gaps.min(axis=1) - 0.1, 0.5), atol=1e-3)
+    assert np.allclose(red[23:26], gaps.argmin(axis=1) / 1000, atol=2e-3)
+    named = start("Formation-v0", 2, nearest_first=False)
+    line_up(named, (0, 0), (0.5, 0), (0, 0.2), (-0.3, 0))
+    seen = named.task.observe()["red"][0][0, 8:14]
+    assert np.allclose(seen.reshape(3, 2), [(0.5, 0), (0, 0.2), (-0.3, 0)], atol=1e-6)
+
+
 @pytest.mark.parametrize("name", ["Formation-v0", "Convoy-v0"])
 @pytest.mark.parametrize("settings", [{"robots": 3}, {"sensing": "lidar"}, {"body": "rover", "horizon": 150}])
 def test_the_script_solves_the_variants(name, settings):
@@ -159,3 +182,19 @@ def test_a_pillar_stands_on_every_straight_way():
     for k in range(task.stops):
         way, to = points[:, k + 1] - points[:, k], task.pillar.T[:2, k] - points[:, k]
         assert (np.abs(way[0] * to[1] - way[1] * to[0]) / np.hypot(*way) < task.radius + task.thick).all()
+
+
+# Convoy
+
+
+def test_a_convoy_is_told_how_near_its_pillars_it_will_come():
+    world = start("Convoy-v0", 2)
+    task = world.task
+    task.pillar[:, :, :2] = [(0.5, 0.2), (0, 0.4), (-0.5, 0)]
+    line_up(world, (0, 0), (-0.2, 0), (-0.4, 0))
+    task.velocity[:, 0] = 0.5, 0.0  # the leader's
+    task.measure()
+    red = np.concatenate([part for part in task.observe()["red"]], axis=1)[0]
+    gap, when = red[-6:-3], red[-3:]
+    assert np.allclose(gap, [0.2 - 0.1, 0.4 - 0.1, 0.5 - 0.1], atol=1e-6)
+    assert np.allclose(when, [1.0, 0, 0], atol=1e-6)

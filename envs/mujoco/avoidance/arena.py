@@ -39,6 +39,7 @@ class Arena(Task):
     sensing: "state" tells where the others and the pillars are and how they move; "lidar" the free way, up to
         `sight` metres, along `beams` beams even around the robot, the first one straight ahead.
     pillars: how many, of radius `thick` metres.
+    nearest_first: whether a robot is told of the others in the order of how near they are, not of their names.
 
     Arrays that measure makes have x and y first and the copies last; they are read, never written:
         here, speed: (2, robots, n), places m and velocities m/s, in the arena's frame.
@@ -56,6 +57,7 @@ class Arena(Task):
     sight = 1.0
     pillars = 0
     thick = 0.05
+    nearest_first = False
     horizon = 80
     substeps = 8
     radius = 0.05  # of a robot, m
@@ -105,9 +107,8 @@ class Arena(Task):
             return [Entry("free way along each beam, anticlockwise from straight ahead", self.beams, "m", self.sight)]
         others, around = 2 * (self.robots - 1), []
         if others:
-            around = [
-                Entry("the other robots in their order, from the next one on, seen from the robot", others, "m", 0.75)
-            ]
+            order = ", the nearest first" if self.nearest_first else " in their order, from the next one on"
+            around = [Entry(f"the other robots{order}, seen from the robot", others, "m", 0.75)]
             around += [Entry("their velocities", others, "m/s", 1.0)]
         if self.pillars:
             around += [Entry("pillars, seen from the robot", 2 * self.pillars, "m", 0.75)]
@@ -268,6 +269,7 @@ class Arena(Task):
             return [self.scan()]
         here = self.here[:, :, None]
         parts = [self.here[:, self.others] - here, self.speed[:, self.others]] if self.robots > 1 else []
+        parts = [self.ranked(part) for part in parts]
         if self.pillars:
             parts += [self.pillar.T[:2, None] - here]
         if self.pillars and self.pace is not None:
@@ -279,6 +281,13 @@ class Arena(Task):
         if self.turn is None:
             return vectors if self.facing is None else self._sign * vectors
         return turned(vectors, self._cos[:, None], self._sin[:, None])
+
+    def ranked(self, about: np.ndarray) -> np.ndarray:
+        """What is about the others (…, robots, others, n), the nearest first where the robots are told so."""
+        if not self.nearest_first:
+            return about
+        order = length(self.here[:, self.others] - self.here[:, :, None]).argsort(axis=1)
+        return np.take_along_axis(about, np.broadcast_to(order, about.shape), axis=-2)
 
     def see(self) -> tuple[np.ndarray, ...]:
         """What fills `things`, (2, robots, vectors, n) each, seen from the robots along the arena's axes."""

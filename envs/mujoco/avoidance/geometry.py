@@ -33,6 +33,15 @@ def sweep(before: np.ndarray, after: np.ndarray) -> np.ndarray:
     return length(move)
 
 
+def passing(off: np.ndarray, drift: np.ndarray, ahead: float = 2.0) -> tuple[np.ndarray, np.ndarray]:
+    """(…) each: how near two will come within the next `ahead` seconds, if both go on as they do, m, and when, s.
+
+    off, drift: (2, …), from one to the other, m, and how that changes, m/s.
+    """
+    when = np.clip(-dot(off, drift) / np.maximum(dot(drift, drift), 1e-6), 0, ahead)
+    return length(off + drift * when), when
+
+
 def outside(place: np.ndarray, half: np.ndarray) -> np.ndarray:
     """(…), how far points (2, …), seen from a box's middle, are from its faces; negative within.
 
