@@ -78,11 +78,12 @@ class Formation(Arena):
 
     def reward(self):
         """As in every arena, 3 times the nearness to the own place that was gained in this step, 0.05 of the nearness
-        at every step, and -1 for those that touch; for them 1 less, and up to 0.5 less for those with a gap of under
-        6 cm beside them; and 0.1 a step more for all once all stand, so that who has come still makes way.
+        at every step, and -1 for those that touch; for them 4 less, or hurrying pays more than letting others pass,
+        and up to 0.5 less for those with a gap of under 6 cm beside them; and 0.1 a step more for all once all stand,
+        so that who has come still makes way.
         """
         met, room = 0.1 * self.success(), self.room
-        cost = 0.5 * np.clip(1 - room / self.close_by, 0, 1) + (room < 0)
+        cost = 0.5 * np.clip(1 - room / self.close_by, 0, 1) + 4.0 * (room < 0)
         return {agent: paid + met - c for (agent, paid), c in zip(super().reward().items(), cost, strict=True)}
 
     def scripted(self):
