@@ -153,9 +153,7 @@ class Interface:
 
 def _team(task: str, partners: Mapping[str, Any], settings: Mapping[str, Any]) -> int:
     """How many agents a copy has for the policy."""
-    probe = team.make(task, 1, partners, **settings)
-    probe.close()
-    return len(probe.agents)
+    return len(outline(task, settings, partners).agents)
 
 
 def divided(rows: int, teams: Sequence[int], shares: Sequence[float]) -> list[int] | None:
@@ -182,7 +180,27 @@ class Shape:
     picture: tuple[int, ...] | None = None
 
 
-def shape(worlds: Sequence[World], asked: str = actions.AUTO, bins: int = 7) -> Shape:
+@dataclasses.dataclass(frozen=True)
+class Outline:
+    """What a body must know of a world, and what is left of one that is closed: a curriculum may have a hundred."""
+
+    id: str
+    agents: tuple[str, ...]
+    groups: Mapping[str, tuple[str, ...]]
+    observation_spaces: Mapping[str, spaces.Space]
+    action_spaces: Mapping[str, spaces.Space]
+    cuts: Mapping[str, Any]
+
+
+def outline(task: str, settings: Mapping[str, Any], partners: Mapping[str, Any] | None = None) -> Outline:
+    """Make one copy of a task, see what it is like and close it. Raises what making it raises."""
+    world = team.make(task, 1, partners, **settings)
+    world.close()
+    both = world.observation_spaces, world.action_spaces
+    return Outline(world.id, world.agents, world.groups, *both, getattr(world, "cuts", {}))
+
+
+def shape(worlds: Sequence[World | Outline], asked: str = actions.AUTO, bins: int = 7) -> Shape:
     """The least body that fits all these tasks. asked: a kind of actions, or "auto": what the tasks have.
 
     Raises ValueError (WidthError) for what no one body can do.
@@ -203,7 +221,7 @@ def shape(worlds: Sequence[World], asked: str = actions.AUTO, bins: int = 7) -> 
     return Shape(max(o for o, _ in needs), max(a for _, a in needs), kind, sizes, shown.pop())
 
 
-def widths(world: World, kind: str = actions.AUTO, bins: int = 7) -> tuple[int, int]:
+def widths(world: World | Outline, kind: str = actions.AUTO, bins: int = 7) -> tuple[int, int]:
     """(observation, action): the least widths that a task needs; groups that differ take a column each to be told."""
     kind = actions.chosen(kind, list(world.action_spaces.values()), world.id)
     action = max(actions.width(s, kind, bins, _cuts(world, a)) for a, s in world.action_spaces.items())
@@ -211,7 +229,7 @@ def widths(world: World, kind: str = actions.AUTO, bins: int = 7) -> tuple[int, 
     return observation + (len(world.groups) if len(world.groups) > 1 else 0), action
 
 
-def _cuts(world: World, agent: str) -> Sequence[int] | None:
+def _cuts(world: World | Outline, agent: str) -> Sequence[int] | None:
     """A hybrid Box's declared thresholds: how many equal parts the world cuts each entry's range into; 0: none."""
     return getattr(world, "cuts", {}).get(agent)
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from ..agents.interface import Interface, shape
-from ..envs.views import partners as team
+from ..agents.interface import Interface, outline, shape
 from .curriculum import Curriculum
 
 
@@ -14,9 +13,7 @@ def of(made: Curriculum, input: str, overseen: bool = False) -> Interface:
 
     The widths are the curriculum's; the kind of actions and what goes with it, its tasks'.
     """
-    worlds = [team.make(t.task, 1, t.partners, **t.settings) for t in made.tasks]
-    for world in worlds:
-        world.close()
+    worlds = [outline(t.task, t.settings, t.partners) for t in made.tasks]
     found = shape(worlds, made.actions, made.bins)
     tasks = tuple(t.task for t in made.tasks)
     sizes = found.sizes + (1,) * (made.action - len(found.sizes)) if found.sizes else ()

@@ -307,16 +307,14 @@ def schema() -> dict[str, Any]:
 
 def check_fit(curriculum: Curriculum) -> None:
     """Make one copy of every task. Raises ValueError, naming the task, where settings or widths do not fit."""
-    from ..agents.interface import shape, widths
-    from ..envs.views import partners as team
+    from ..agents.interface import outline, shape, widths
 
     worlds = []
     for stage in curriculum.tasks:
         try:
-            worlds.append(team.make(stage.task, 1, stage.partners, **stage.settings))
-            worlds[-1].close()
+            worlds.append(outline(stage.task, stage.settings, stage.partners))
             if stage.training:
-                team.make(stage.task, 1, stage.partners, **{**stage.settings, **stage.training}).close()
+                outline(stage.task, {**stage.settings, **stage.training}, stage.partners)
         except (ValueError, TypeError) as error:
             raise Misfit(("stages", curriculum.stages.index(stage), "settings"), " ".join(str(error).split())) from None
     try:

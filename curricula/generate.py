@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import yaml
 
-from ..agents.interface import shape
+from ..agents.interface import outline, shape
 from ..envs import registry
 from ..envs.core import World
 from . import baselines, reading
@@ -34,10 +34,7 @@ def generate(family: str, n: int, seed: int) -> Curriculum:
     if n < 1 or seed < 0:
         raise ValueError(f"a curriculum has a task at least and a seed from 0, not {n} and {seed}")
     stages = _drawn(family, n, np.random.default_rng(seed))
-    worlds = [registry.make(s.task, 1, **s.settings) for s in stages]
-    for world in worlds:
-        world.close()
-    body = shape(worlds)
+    body = shape([outline(s.task, s.settings) for s in stages])
     return Curriculum(
         name=f"{family}-{n}-{seed}",
         about=f"{n} tasks of {family}, drawn with seed {seed}; as different as {diversity(stages):.1f} tasks that have "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import itertools
 import resource
 import shutil
@@ -122,11 +123,11 @@ class Life:
 
         again: whether the run was begun before, whatever it came to.
         """
-        for i, task in enumerate(self.tasks):
-            team, rows = (
-                len(self._world(i, self.plan.curriculum.evaluation.episodes).agents),
-                self.plan.settings["rows"],
-            )
+        rows = self.plan.settings["rows"]
+        for i, task in enumerate(self.tasks):  # one copy at a time: of a hundred tasks those of all would fill memory
+            world = self._made(i, 1)
+            world.close()
+            team = len(world.agents)
             if self.plan.regime != "joint" and rows % team:
                 raise ValueError(f"{task.task} has {team} agents: its {rows} rows must be a multiple of that")
         for part in self.parts[:1]:
@@ -217,6 +218,7 @@ class Life:
         self.at["offset"] = self.learner.num_timesteps
         self._hear()
         self.env.close()
+        _hand_back()
 
     def _tried(self, part: Part) -> Sequence[int]:
         return part.tasks if self.plan.regime == "scratch" else range(len(self.tasks))
@@ -250,16 +252,13 @@ class Life:
 
     def _world(self, task: int, episodes: int) -> Any:
         if (task, episodes) not in self._worlds:
-            made = self.body.world(
-                self.tasks[task].task,
-                episodes,
-                settings=self._settings(task),
-                instruct=self.mind.recall,
-                partners=self.tasks[task].partners,
-                timeout=self.tasks[task].timeout,
-            )
-            self._worlds[task, episodes] = made
+            self._worlds[task, episodes] = self._made(task, episodes)
         return self._worlds[task, episodes]
+
+    def _made(self, task: int, copies: int) -> Any:
+        part = self.tasks[task]
+        how: dict[str, Any] = {"partners": part.partners, "timeout": part.timeout, "instruct": self.mind.recall}
+        return self.body.world(part.task, copies, settings=self._settings(task), **how)
 
     def _env(self, part: Part) -> Any:
         names = [self.tasks[i].task for i in part.tasks]
@@ -374,3 +373,11 @@ class Life:
 
 def _sorted(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     return {k: np.ascontiguousarray(arrays[k]) for k in sorted(arrays)}
+
+
+def _hand_back() -> None:
+    """What was freed goes back to the system. glibc keeps it, and where each stage frees worlds of another size, keeps
+    ever more: 0.15 of the resident size over sixty robots' tasks, 0.03 with this (benchmarks/long_life.py).
+    """
+    with contextlib.suppress(OSError, AttributeError, TypeError):  # another C library
+        ctypes.CDLL(None).malloc_trim(0)
