@@ -52,7 +52,8 @@ def test_who_touches_a_pillar_fails_and_who_scrapes_along_a_corridors_wall_is_on
     before[2, 0, 0] += 0.03
     task.put(np.arange(3), before)
     world.sims.forward()
-    result = world.step({a: np.zeros((3, 2)) for a in world.agents})
+    push = np.array([[0, 0], [0, 0], [what == "wall", 0]], float)  # a wall pushes back
+    result = world.step(dict.fromkeys(world.agents, np.zeros((3, 2))) | {agent: push})
     assert result.info["collisions"].tolist() == [0, 0, 1]
     assert result.terminated[agent].tolist() == [False, False, what == "pillar"]
     assert (result.reward[agent][2] < -0.5) == (what == "pillar") and result.reward[agent][1] >= 0
@@ -103,7 +104,7 @@ def test_pillars_go_on_their_way_after_a_restore_and_start_anew_at_a_reset():
 
 
 def test_pillars_move_as_fast_as_is_told():
-    world = start("MovingObstacles-v0", 4)
+    world = start("MovingObstacles-v0", 4, substeps=4)
     idle = {a: np.zeros((4, 2)) for a in world.agents}
     told = world.task.pace.copy()
     before = world.task.pillar[..., :2].T.copy()
@@ -154,11 +155,11 @@ def test_a_rover_drives_where_it_heads_and_does_not_slip():
     world.task.put(np.arange(1), places, heading)
     world.sims.forward()
     actions = {a: np.array([[1.0, 0.0]]) for a in world.agents}
-    for _ in range(20):
+    for _ in range(8):
         world.step(actions)
     x, y = world.task.place[0, 0]
     assert np.hypot(x, y) > 0.25 and abs(np.arctan2(y, x) - np.pi / 6) < 0.01
-    for _ in range(10):
+    for _ in range(4):
         world.step({a: np.array([[0.0, 1.0]]) for a in world.agents})
     assert 1 < world.task.turn[0][0, 0] - np.pi / 6 < 2 and world.task.turn[1][0, 0] == pytest.approx(4, rel=0.1)
 

@@ -58,8 +58,8 @@ class Arena(Task):
     pillars = 0
     thick = 0.05
     nearest_first = False
-    horizon = 80
-    substeps = 8
+    horizon = 32
+    substeps = 20
     radius = 0.05  # of a robot, m
     close = 0.06  # a robot this near its goal has arrived, m
     colours: ClassVar[Mapping[str, tuple[float, ...]]] = COLOURS  # the robots' names, the first `robots` of them

@@ -35,7 +35,6 @@ class Convoy(Arena):
     pillars = 3
     stops = 3  # way points
     horizon = 75
-    substeps = 20
     stay = 0.02  # an episode is long, and waiting for good must not pay
     reach = 0.08  # a leader this near a way point has come there, m
     _least = 2

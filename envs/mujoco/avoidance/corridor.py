@@ -27,7 +27,7 @@ class Corridor(Arena):
     colours = {name: COLOURS[name] for name in ("red", "blue")}
     robots = 2
     facing = (1, -1)
-    horizon = 140
+    horizon = 56
     furthest = 1.6
     stay = 0.02  # an episode is long, and waiting for good must not pay
     scrape = 0.001

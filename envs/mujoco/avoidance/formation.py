@@ -24,7 +24,6 @@ class Formation(Arena):
     targets = tuple(f"place in the {formation}" for formation in FORMATIONS)
     nearest_first = True
     horizon = 40
-    substeps = 20
     stay = 0.05
     close_by = 0.06  # a gap narrower than this costs, m
     spacing = 0.2  # from one place in the line to the next, m; less where there are many robots

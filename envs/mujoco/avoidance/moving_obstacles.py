@@ -23,7 +23,7 @@ class MovingObstacles(Arena):
     targets = tuple(f"{colour} disc" for colour in DISCS)
     robots = 1
     pillars = 3
-    horizon = 110
+    horizon = 44
     _moving = True
 
     def discs(self):

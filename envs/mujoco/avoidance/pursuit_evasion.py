@@ -33,6 +33,7 @@ class PursuitEvasion(Arena):
     goals = (skills.catch(),)
     skills = (skills.catch, skills.get_away)
     horizon = 100
+    substeps = 8  # two that hunt each other gain by deciding often
     quick = 0.8  # how fast pursuers are, as a share of the evader's 0.5 m/s
     _least = 2
 

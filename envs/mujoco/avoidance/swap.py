@@ -17,7 +17,7 @@ class Swap(Arena):
     goals = tuple(skills.swap(partner=partner) for partner in skills.PARTNERS)
     skills = (skills.swap, skills.keep_away)
     targets = ("disc of the robot opposite", "disc of the neighbour")
-    horizon = 70
+    horizon = 28
     furthest = 0.9
     ring = 0.3  # its radius, m
     loose = 0.05  # how far a start may be from the ring, m
