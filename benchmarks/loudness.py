@@ -25,7 +25,7 @@ from ludus.envs import registry
 RESULTS = Path(__file__).parent / "results" / "loudness.jsonl"
 PAGE = Path(__file__).parents[1] / "docs" / "curricula.md"
 RUNS = Path("runs") / "loudness"
-TASKS = ("MovingObstacles-v0", "LiftColour-v0")
+TASKS = ("MovingObstacles-v0", "Swap-v0")
 ENOUGH = 0.8
 
 

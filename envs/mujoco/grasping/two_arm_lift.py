@@ -29,7 +29,8 @@ class TwoArmLift(Workbench):
     )
     goals = (skills.lift_together(),)
     skills = (skills.hold, skills.lift_together)
-    horizon = 60
+    horizon = 30
+    substeps = 10
     camera = "pair"
     half = 0.18  # from the middle of the bar to a post, m
     rest = 0.05  # height of the posts' middles when the bar lies on the table, m
