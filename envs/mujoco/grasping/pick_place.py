@@ -28,7 +28,8 @@ class PickPlace(Carrying):
     places = ("in the basket", "on the tray")
     goals = tuple(PLACE(thing="apple", where=where) for where in places)
     skills = (*skills.handling("apple", "pot"), PLACE)
-    horizon = 90
+    horizon = 45
+    substeps = 10
     pot = 0  # 1: an episode may be about the pot, too
 
     def __init__(self, **settings):
