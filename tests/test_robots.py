@@ -183,7 +183,7 @@ def test_one_hand_cannot_lift_the_bar_and_two_can():
     assert strength < weight < 2 * strength
 
     def let_go(world, step):
-        if step < 30:
+        if step < world.max_episode_steps // 2:
             return world.scripted()
         rows = [1.0] * world.num_envs
         return {"left": np.outer(rows, [0, 0, 1, 1]), "right": np.outer(rows, [0, 0, 0, -1])}
