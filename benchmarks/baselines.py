@@ -56,7 +56,7 @@ Found on seeds 100 and above, and so in the settings of the table.
 - **Begin on the script's way** (`demo_starts`, half of the episodes): Crossing after 80,000 rows instead of 760,000,
   MovingObstacles after 180,000 instead of 560,000.
 - **Louder words** (`words_scale: 4`) where the sentence alone tells two tasks apart
-  ([curricula](../curricula.md#the-body)).
+  ([curricula](../curricula.md)).
 - **Normalised layers** for whatever takes more than two million rows.
 - **A high price of touching** in Formation: at 2 the four hurried (0.79), at 5 they let each other pass (0.92).
 """
