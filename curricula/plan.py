@@ -12,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from ..envs import registry
+from ..envs import registry, revisions
 from .curriculum import Curriculum
 
 RESULTS = 1  # raise it when the code changes what a run gives: records with another hash are not compared
@@ -75,7 +75,9 @@ class Plan:
         keys = ("algorithm", "settings", "methods", "regime", "input", "instructor")
         joint = {"rows": "by the root of steps"} if self.regime == "joint" else {}  # they were divided evenly once
         kept = self._beside(speakers.identity(self.speaker))  # so that runs without are hashed as before
-        return {"results": RESULTS, "curriculum": content} | {k: getattr(self, k) for k in keys} | joint | kept
+        changed = {s.task: n for s in self.curriculum.tasks if (n := revisions.revision(s.task))}
+        worlds = {"worlds": changed} if changed else {}
+        return {"results": RESULTS, "curriculum": content} | {k: getattr(self, k) for k in keys} | joint | kept | worlds
 
     @property
     def extras(self) -> dict[str, Any]:
