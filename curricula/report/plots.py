@@ -266,7 +266,9 @@ def legend(figure: Figure, groups: Sequence[Group]) -> None:
         Line2D([], [], color=colour_of(group.place), marker="o", ls="", label=" " + _clip(group.name, 28))
         for group in groups
     ]
-    figure.legend(handles=handles, loc="outside lower left", frameon=False, ncols=3, handletextpad=0.1, columnspacing=1)
+    columns = 3 if max((len(str(h.get_label())) for h in handles), default=0) <= 18 else 2  # what is wider is cut off
+    looks = {"frameon": False, "handletextpad": 0.1, "columnspacing": 1}
+    figure.legend(handles=handles, loc="outside lower left", ncols=columns, **looks)
 
 
 def colour_of(i: int) -> str:

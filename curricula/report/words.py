@@ -193,7 +193,7 @@ def _time(seconds: float) -> str:
 
 def _bytes(value: float) -> str:
     for unit in ("B", "KiB", "MiB"):
-        if value < 1024:
+        if value < 999.5:  # three digits; the next unit says more briefly what is more
             return f"{value:.3g} {unit}"
         value /= 1024
     return f"{value:.3g} GiB"
