@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from gymnasium import spaces
 from stable_baselines3.common.buffers import ReplayBuffer
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.logger import Logger, TensorBoardOutputFormat
@@ -26,7 +27,7 @@ from .policies.picture import PictureAndWords
 from .state import State, state_dict, tensors
 
 RESETS = {"optimizer": True, "buffer": True, "exploration": True, "critic": False}  # unless a stage says otherwise
-OWN = ("rows", "decay", "resets")  # settings that are not Stable-Baselines3's
+OWN = ("rows", "decay", "resets", "bound")  # settings that are not Stable-Baselines3's
 
 
 class HookedBuffer(ReplayBuffer):
@@ -45,10 +46,11 @@ class Learner:
     """An SB3 algorithm that keeps its weights from task to task.
 
     algorithm: a name of ALGORITHMS; methods: continual-learning methods, in order.
-    settings: keyword arguments of the SB3 class, and two of our own: "rows", how many agents step together, is read by
+    settings: keyword arguments of the SB3 class, and of our own "rows", how many agents step together, is read by
         the runner; "decay": over a stage the learning rate falls evenly to this share of itself (1: it stays), so
         that what was learnt at a stage's end does not depend on where the last steps happened to lead; "resets": what a
-        stage starts afresh where the stage does not say (over RESETS).
+        stage starts afresh where the stage does not say (over RESETS); "bound": how far from 0 the mean of continuous
+        actions may be (networks.bound).
     log: a folder for TensorBoard events.
     """
 
@@ -70,6 +72,7 @@ class Learner:
         self._settings = {k: v for k, v in (settings or {}).items() if k not in OWN}
         self._resets = RESETS | dict((settings or {}).get("resets", {}))
         self._decay, self._stage = float((settings or {}).get("decay", 1)), (0, 0)  # where it began, how long it is
+        self._bound = (settings or {}).get("bound")
         self._log, self._stages, self._target, self._model = log, 0, 0, None
         self._explore: dict[str, list[float]] = {}
         self.task = ""
@@ -266,6 +269,8 @@ class Learner:
         build: Any = self.kind.build
         policy = settings.pop("policy", self.kind.policy)  # a method may bring a network of its own
         self._model = build(policy, env, seed=self.seed, device=self.device, **settings)
+        if self._bound and isinstance(env.action_space, spaces.Box):  # a curriculum may act in choices as well
+            networks.bound(self._model.policy.action_net, float(self._bound))
         if hasattr(self._model, "exploration_schedule"):  # SB3's own counts from call to call of learn
             self._model.exploration_schedule = self._epsilon
         if self._decay < 1:

@@ -10,6 +10,7 @@ from torch import nn
 from torch.nn import functional
 
 from ..envs.registry import nearest
+from .algorithms import CONTINUOUS, Algorithm
 
 PLAIN: dict[str, Callable[[], nn.Module]] = {
     "relu": nn.ReLU,
@@ -46,6 +47,11 @@ def check(settings: Mapping[str, Any]) -> None:
         raise nearest(name, ACTIVATIONS, "activation_fn")
 
 
+def gaussian(algorithm: Algorithm) -> bool:
+    """Whether its continuous actions are normal around a mean that nothing squashes; `bound` is for these."""
+    return CONTINUOUS in algorithm.actions and not algorithm.off_policy
+
+
 def named(settings: dict[str, Any]) -> dict[str, Any]:
     """An algorithm's settings, with the class where policy_kwargs' activation_fn is a name."""
     check(settings)
@@ -53,3 +59,11 @@ def named(settings: dict[str, Any]) -> dict[str, Any]:
     if not isinstance(policy.get("activation_fn"), str):
         return settings
     return settings | {"policy_kwargs": policy | {"activation_fn": ACTIVATIONS[policy["activation_fn"]]}}
+
+
+def bound(layer: nn.Module, most: float) -> None:
+    """Let layer say no more than most either way: most * tanh(x / most) of what it would say.
+
+    Actions are cut to [-1, 1]. A mean far outside learns nothing more, for all that is drawn around it acts alike.
+    """
+    layer.register_forward_hook(lambda module, given, said: most * torch.tanh(said / most))

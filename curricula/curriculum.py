@@ -148,12 +148,14 @@ class Algorithm(_Frozen):
     budget: share of every stage's steps that it takes: who learns from few steps makes many updates of each.
     decay: over every stage the learning rate falls evenly to this share of itself.
     resets: what its stages start afresh, beyond what every stage does.
+    bound: how far the mean of continuous actions may be from 0; None: as far as it likes.
     """
 
     rows: Count = 64
     budget: Annotated[float, Field(gt=0, le=100)] = 1.0
     decay: Annotated[float, Field(ge=0, le=1)] = 1.0
     resets: dict[Literal["critic"], bool] = {}
+    bound: Annotated[float, Field(ge=1, le=10)] | None = None
     settings: Settings = {}
 
 

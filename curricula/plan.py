@@ -287,7 +287,11 @@ def _settings(curriculum: Curriculum, algorithm: str) -> dict[str, Any]:
     given = curriculum.algorithms.get(algorithm, Algorithm())
     _check_names(given.settings, inspect.signature(ALGORITHMS[algorithm].build).parameters, f"setting of {algorithm}")
     networks.check(given.settings)
-    own = {"rows": given.rows, "decay": given.decay} | ({"resets": given.resets} if given.resets else {})
+    if given.bound and not networks.gaussian(ALGORITHMS[algorithm]):
+        able = ", ".join(name for name, kind in ALGORITHMS.items() if networks.gaussian(kind))
+        raise ValueError(f"{algorithm} has no mean to bound: `bound` is for {able}")
+    own = {"rows": given.rows, "decay": given.decay}
+    own |= {name: said for name in ("resets", "bound") if (said := getattr(given, name))}
     return {**own, **given.settings}
 
 

@@ -159,3 +159,12 @@ def test_an_unknown_name_is_answered_with_the_nearest():
         curriculum.load("frist-steps")
     with pytest.raises(Invalid, match="no such file"):
         curriculum.load("nowhere/mine.yaml")
+
+
+def test_a_bound_is_for_means_of_continuous_actions():
+    made = curriculum.load("first-steps")
+    bound = {name: one.model_copy(update={"bound": 1.5}) for name, one in made.algorithms.items()}
+    made = made.model_copy(update={"algorithms": bound})
+    assert plan(made, "ppo").settings["bound"] == 1.5
+    with pytest.raises(ValueError, match="sac has no mean to bound: `bound` is for ppo, a2c, recurrent-ppo"):
+        plan(made, "sac")

@@ -174,6 +174,21 @@ def test_the_learning_rate_falls_over_a_stage_and_rises_with_the_next():
     np.testing.assert_allclose(rates, [0.01 * (1 - 0.9 * s) for s in (0.2, 0.4, 0.6, 0.8, 1.0)] * 2)
 
 
+def test_a_bound_holds_the_mean_of_actions_wherever_the_weights_lead_and_leaves_their_names():
+    plain = Learner("ppo", seed=1, device="cpu", settings=SMALL["ppo"])
+    bound = Learner("ppo", seed=1, device="cpu", settings=SMALL["ppo"] | {"bound": 1.5})
+    rows = torch.linspace(-3, 3, 8)[:, None] * torch.ones(8, env().observation_space.shape[0])
+    said = []
+    for learner in (plain, bound):
+        learner.start(REACH, env())
+        learner.model.policy.action_net.weight.data.fill_(1.0)
+        said.append(learner.gaussian(rows)[0])
+        assert torch.allclose(learner.model.policy.get_distribution(rows).distribution.mean, said[-1])
+    assert said[0].abs().max() > 1.5 >= said[1].abs().max()
+    torch.testing.assert_close(said[1], 1.5 * torch.tanh(said[0] / 1.5))
+    assert plain.weights().keys() == bound.weights().keys()
+
+
 def test_hooks_come_in_their_order():
     seen = []
 
