@@ -321,6 +321,8 @@ def _settled(name: str, curriculum: Curriculum, algorithm: str) -> dict[str, Any
     defaults = {k: p.default for k, p in parameters.items() if k != "seed" and p.default is not p.empty}
     given = curriculum.methods.get(f"{name}@{algorithm}", curriculum.methods.get(name, {}))
     _check_names(given, parameters, f"setting of {name}")
+    if "tasks" in defaults:  # of packnet: who does not know how many will come leaves ever less to the later ones
+        defaults["tasks"] = min(sum(s.announced for s in curriculum.stages), 255)
     return {"name": name, "settings": defaults | given}
 
 

@@ -21,6 +21,7 @@ from .behaviour import Recent, Weights, acting, among, copied, load, remembered,
 class PackNet(Method):
     """tasks: how many will come: each gets an equal part of the weights; 0: each gets share of what is free.
 
+    A run takes its curriculum's number of stages unless that says otherwise (plan).
     size, steps, rate, batch: of the retraining after pruning. At most 255 tasks.
     """
 
