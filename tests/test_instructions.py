@@ -195,6 +195,18 @@ def test_the_next_episode_starts_with_the_outcome_of_the_last():
     assert briefing.outcomes == ("go left: unfinished",)
 
 
+def test_a_copy_that_is_given_a_seed_remembers_nothing_and_the_others_go_on():
+    teller = Teller(LEFT, RIGHT)
+    view = rails(teller, length=3)
+    for _ in range(3):
+        moved(view, 0, 0)
+    view.reset(np.arange(2), [7, None])
+    (fresh, on), states = teller.heard[1]
+    assert fresh.outcomes == () and states[0] is None
+    assert on.outcomes == ("go left: unfinished",) and states[1] == {"said": 1}
+    assert fresh == teller.heard[0][0][0]
+
+
 def test_an_agent_that_ended_is_asked_no_more_and_sees_zeros():
     teller = Teller(LEFT)
     view = rails(teller, agents=("ann", "bob"), timeout=2)

@@ -96,12 +96,23 @@ class Instructed(Wrapper):
         if self._streams:  # not the world's draws: what is to be done would say how it is said
             self._streams.begin(ids, None if seeds is None else [None if s is None else int(s) ^ _OWN for s in seeds])
         self._won[ids] = np.where(self._gone[ids].all(axis=1), self._won[ids], -1)
+        if seeds is not None:
+            self._forget([i for i, seed in zip(ids, seeds, strict=True) if seed is not None])
         self._episode[ids] += 1
         self._gone[ids] = self._blank[ids] = False
         self._current[ids], self._wait[ids], self._own[ids] = self.aim[ids, None], 0, 0
         self._give(starts, self._current)
         self._ask(starts)
         return self._told(obs), info
+
+    def _forget(self, ids: Sequence[int]) -> None:
+        """What the instructor of these copies had seen and come to: who is given a seed begins a life with it.
+
+        Else a policy tried twice on the same seeds would be told otherwise, by what came of the first trial.
+        """
+        self._history[ids], self._tried[ids], self._won[ids], self._episode[ids] = -1, 0, -1, 0
+        for env in ids:
+            self._states[env] = [None] * len(self.agents)
 
     def step(self, actions):
         result = self.world.step(actions)
