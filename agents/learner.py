@@ -193,7 +193,7 @@ class Learner:
 
     def memory_bytes(self) -> int:
         """Bytes of the past that the methods keep."""
-        return sum(m.state().nbytes for m in self.methods)
+        return sum(m.memory_bytes() for m in self.methods)
 
     def state(self) -> State:
         """Everything but the env: weights, optimizers, buffers, counters, random streams, the methods' memories."""
@@ -245,7 +245,7 @@ class Learner:
         else:
             env.seed(_stage_seed(self.seed, state.meta["stages"] - 1))
         for i, method in enumerate(self.methods):
-            method.restore(state.get(f"method.{i}"))
+            method.restore(state.get(f"method.{i}").on(m.device))
         for name, value in state.meta["counters"].items():
             setattr(m, name, value)
         self.task, self._stages, self._target = (state.meta[k] for k in ("task", "stages", "target"))

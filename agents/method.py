@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,9 +23,11 @@ class Method:
     """Override what you need. Methods combine by standing in a list; hooks run in its order.
 
     algorithms: the algorithms it runs on ("ppo", "sac", …); None: all of them.
+    working: the parts of its state that are about the present task alone, and so no memory of the past.
     """
 
     algorithms: tuple[str, ...] | None = None
+    working: frozenset[str] = frozenset({"recent", "generator"})
 
     def on_birth(self, learner: Learner, settings: dict[str, Any]) -> dict[str, Any]:
         """Before the SB3 algorithm is made: return the keyword arguments it should be made with."""
@@ -63,17 +67,29 @@ class Method:
         return frozenset()
 
     def state(self) -> State:
-        """What the method remembers, to be saved; its size is the method's memory cost."""
+        """What the method remembers, to be saved: as it is now, whatever is written into it later."""
         return State()
 
     def restore(self, state: State) -> None:
-        """Take back state()."""
+        """Take back state(); state.tensors() are on the device that the learner's model is on."""
+
+    def memory_bytes(self) -> int:
+        """Bytes that it keeps of the past: weights, importances, rows and transitions of earlier tasks.
+
+        Not what it works with in the present one, such as the last rollouts, nor the state of a generator.
+        """
+        arrays = self.state().arrays.items()
+        return sum(array.nbytes for name, array in arrays if self.working.isdisjoint(name.split("/")))
 
 
 class Memory:
-    """Named tensors of equal length, kept per task; draws from them with a generator of its own."""
+    """Named tensors of equal length, kept per task; draws from them with a generator of its own.
 
-    def __init__(self, seed: int = 0):
+    host: they stay in main memory wherever the model is, and are moved when they are drawn.
+    """
+
+    def __init__(self, seed: int = 0, host: bool = False):
+        self.host = host
         self.generator = torch.Generator().manual_seed(seed)
         self.tasks: list[dict[str, torch.Tensor]] = []
 
@@ -97,10 +113,27 @@ class Memory:
         arrays = {f"{i}.{k}": v.cpu().numpy() for i, task in enumerate(self.tasks) for k, v in task.items()}
         return State(arrays | {"generator": self.generator.get_state().numpy()}, {"tasks": len(self.tasks)})
 
-    def restore(self, state: State, device: Any = "cpu") -> None:
+    def restore(self, state: State) -> None:
         arrays = dict(state.arrays)
-        self.generator.set_state(torch.from_numpy(np.array(arrays.pop("generator"))))
+        wind(self.generator, arrays.pop("generator"))
         self.tasks = [{} for _ in range(state.meta["tasks"])]
-        for name, array in arrays.items():
+        for name, tensor in State(arrays, device="cpu" if self.host else state.device).tensors().items():
             index, key = name.split(".", 1)
-            self.tasks[int(index)][key] = torch.from_numpy(np.array(array)).to(device)
+            self.tasks[int(index)][key] = tensor
+
+
+def wind(generator: torch.Generator, position: np.ndarray) -> None:
+    """Set a generator to where it was; a generator's position is on the CPU whatever the device."""
+    generator.set_state(torch.from_numpy(np.array(position)))
+
+
+@contextlib.contextmanager
+def drawing(seed: int, device: Any) -> Iterator[None]:
+    """Inside, torch draws by seed; outside it goes on as if nothing had been drawn, on the CPU and on device.
+
+    torch.manual_seed seeds the generators of accelerators too, and so these have to be put back as well.
+    """
+    device = torch.device(device)
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        torch.manual_seed(seed)
+        yield

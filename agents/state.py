@@ -12,10 +12,16 @@ import torch
 
 @dataclasses.dataclass
 class State:
-    """arrays: name -> array of any shape; meta: JSON."""
+    """arrays: name -> array of any shape; meta: JSON; device: where its arrays come back as tensors."""
 
     arrays: dict[str, np.ndarray] = dataclasses.field(default_factory=dict)
     meta: dict[str, Any] = dataclasses.field(default_factory=dict)
+    device: Any = "cpu"
+
+    @classmethod
+    def of(cls, weights: Mapping[str, torch.Tensor], **meta: Any) -> State:
+        """Tensors as they are now: copies, for their owners write into them later."""
+        return cls({k: v.detach().cpu().numpy().copy() for k, v in weights.items()}, meta)
 
     def put(self, name: str, part: State) -> None:
         """Take part in under name."""
@@ -25,7 +31,22 @@ class State:
     def get(self, name: str) -> State:
         """The part that was put under name."""
         prefix = f"{name}/"
-        return State({k[len(prefix) :]: v for k, v in self.arrays.items() if k.startswith(prefix)}, self.meta[name])
+        arrays = {k[len(prefix) :]: v for k, v in self.arrays.items() if k.startswith(prefix)}
+        if not arrays and name not in self.meta:
+            raise KeyError(name)
+        return State(arrays, self.meta.get(name, {}), self.device)
+
+    def on(self, device: Any) -> State:
+        """The same, to come back on that device."""
+        return State(self.arrays, self.meta, device)
+
+    def tensor(self, name: str) -> torch.Tensor:
+        """A copy of an array, on the device."""
+        return torch.from_numpy(np.array(self.arrays[name])).to(self.device)
+
+    def tensors(self) -> dict[str, torch.Tensor]:
+        """name -> tensor on the device, of every array: what of() took."""
+        return {name: self.tensor(name) for name in self.arrays}
 
     @property
     def nbytes(self) -> int:

@@ -9,12 +9,10 @@ writes λ without the half, weight is 2λ. Penalties of several tasks, Σ_i F_i 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
-import numpy as np
 import torch
 
-from ..method import Method
+from ..method import Method, wind
 from ..state import State
 from .behaviour import Recent, Weights, acting, among
 
@@ -67,12 +65,11 @@ class Anchoring(Method):
         state = State({"generator": self.generator.get_state().numpy()})
         state.put("recent", self.recent.state())
         for part, weights in self.parts().items():
-            state.put(part, State({k: v.cpu().numpy() for k, v in weights.items()}))
+            state.put(part, State.of(weights))
         return state
 
-    def restore(self, state: State, device: Any = "cpu"):
-        self.generator.set_state(torch.from_numpy(np.array(state.arrays["generator"])))
+    def restore(self, state):
+        wind(self.generator, state.arrays["generator"])
         self.recent.restore(state.get("recent"))
         for part in self.parts():
-            kept = state.get(part).arrays
-            setattr(self, part, {k: torch.from_numpy(np.array(v)).to(device) for k, v in kept.items()})
+            setattr(self, part, state.get(part).tensors())

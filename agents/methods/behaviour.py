@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 
+from ..method import drawing
 from ..outputs import Choices
 from ..state import State
 
@@ -52,8 +53,7 @@ def load(params: Mapping[str, torch.Tensor], values: Mapping[str, torch.Tensor])
 def fresh(learner: Learner, seed: int) -> Weights:
     """name -> tensor: what the policy's parameters would be if it were born now, with this seed."""
     policy = learner.model.policy
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with drawing(seed, policy.device):
         newborn = type(policy)(**policy._get_constructor_parameters())
     return {k: p.detach().to(policy.device) for k, p in newborn.named_parameters()}
 
@@ -156,5 +156,5 @@ class Recent:
     def state(self) -> State:
         return State({str(i): r.cpu().numpy() for i, r in enumerate(self.rollouts)})
 
-    def restore(self, state: State, device: Any = "cpu") -> None:
-        self.rollouts = [torch.from_numpy(state.arrays[k].copy()).to(device) for k in sorted(state.arrays, key=int)]
+    def restore(self, state: State) -> None:
+        self.rollouts = [state.tensor(k) for k in sorted(state.arrays, key=int)]

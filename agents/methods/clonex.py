@@ -10,8 +10,8 @@ the oldest); the one that earned most a step acts in the second half.
 from __future__ import annotations
 
 import numpy as np
-import torch
 
+from ..state import State
 from .behaviour import Weights, acting, copied, load
 from .cloning import Cloning
 
@@ -61,17 +61,14 @@ class ClonEx(Cloning):
     def state(self):
         state = super().state()
         state.meta |= {"begun": self.begun, "trials": self.trials, "actors": len(self.actors)}
-        state.arrays |= {f"actor.{i}/{k}": v.cpu().numpy() for i, a in enumerate(self.actors) for k, v in a.items()}
+        for i, actor in enumerate(self.actors):
+            state.put(f"actor.{i}", State.of(actor))
         return state
 
     def restore(self, state):
         super().restore(state)
         self.begun, self.trials = state.meta["begun"], state.meta["trials"]
-        self.actors = [{} for _ in range(state.meta["actors"])]
-        for name, array in state.arrays.items():
-            if name.startswith("actor."):
-                index, key = name.removeprefix("actor.").split("/", 1)
-                self.actors[int(index)][key] = torch.from_numpy(np.array(array))
+        self.actors = [state.get(f"actor.{i}").tensors() for i in range(state.meta["actors"])]
 
 
 def best(rewards: np.ndarray, dealt: np.ndarray) -> int:

@@ -6,10 +6,9 @@ its place while the policy is tried on a task (the task at hand is tried with th
 
 from __future__ import annotations
 
-import numpy as np
 import torch
 
-from ..method import Method
+from ..method import Method, wind
 from ..state import State
 from .behaviour import Recent, Weights, acting, copied, load, study
 
@@ -55,11 +54,11 @@ class Columns(Method):
         state = State({"generator": self.generator.get_state().numpy()})
         state.meta |= {"tasks": self.tasks, "learning": self.learning}
         state.put("recent", self.recent.state())
-        state.put("kept", State({k: v.cpu().numpy() for k, v in self.kept.items()}))
+        state.put("kept", State.of(self.kept))
         return state
 
     def restore(self, state):
-        self.generator.set_state(torch.from_numpy(np.array(state.arrays["generator"])))
+        wind(self.generator, state.arrays["generator"])
         self.tasks, self.learning = state.meta["tasks"], state.meta["learning"]
         self.recent.restore(state.get("recent"))
-        self.kept = {k: torch.from_numpy(np.array(v)) for k, v in state.get("kept").arrays.items()}
+        self.kept = state.get("kept").tensors()

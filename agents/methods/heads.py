@@ -8,8 +8,6 @@ method that holds or rehearses them stand in the list too (regularisers leave he
 
 from __future__ import annotations
 
-import numpy as np
-import torch
 from torch import nn
 
 from ..method import Method
@@ -54,14 +52,12 @@ class Heads(Method):
     def state(self):
         state = State(meta={"tasks": list(self.heads), "task": self.task})
         for i, weights in enumerate(self.heads.values()):
-            state.put(str(i), State({k: v.cpu().numpy() for k, v in weights.items()}))
+            state.put(str(i), State.of(weights))
         return state
 
     def restore(self, state):
-        self.task, self.heads = state.meta["task"], {}
-        for i, task in enumerate(state.meta["tasks"]):
-            arrays = state.get(str(i)).arrays
-            self.heads[task] = {k: torch.from_numpy(np.array(v)) for k, v in arrays.items()}
+        self.task = state.meta["task"]
+        self.heads = {task: state.get(str(i)).tensors() for i, task in enumerate(state.meta["tasks"])}
 
 
 def head(learner) -> Weights:

@@ -18,7 +18,7 @@ class Mixing(Method):
 
     def __init__(self, size: int, share: float, seed: int):
         self.size, self.share = size, share
-        self.memory = Memory(seed)
+        self.memory = Memory(seed, host=True)  # an off-policy buffer is in main memory, too
 
     def on_batch(self, learner, batch):
         count = int(len(batch.rewards) * self.share)

@@ -10,10 +10,9 @@ ones, and no others: it hears the task in on_test_start, whatever the input.
 
 from __future__ import annotations
 
-import numpy as np
 import torch
 
-from ..method import Method
+from ..method import Method, wind
 from ..state import State
 from .behaviour import Recent, Weights, acting, among, copied, load, remembered, study
 
@@ -110,24 +109,20 @@ class PackNet(Method):
         load(acting(learner), self._tried)
 
     def state(self):
-        state = State({f"owner/{k}": v.cpu().numpy() for k, v in self.owner.items()})
-        state.arrays |= {f"bias.{i}/{k}": v.cpu().numpy() for i, b in enumerate(self.biases) for k, v in b.items()}
-        state.arrays["generator"] = self.generator.get_state().numpy()
+        state = State({"generator": self.generator.get_state().numpy()})
+        state.put("owner", State.of(self.owner))
+        for i, biases in enumerate(self.biases):
+            state.put(f"bias.{i}", State.of(biases))
         state.meta |= {"numbers": self.numbers, "learning": self.learning, "ended": len(self.biases)}
         state.put("recent", self.recent.state())
         return state
 
     def restore(self, state):
-        self.generator.set_state(torch.from_numpy(np.array(state.arrays["generator"])))
+        wind(self.generator, state.arrays["generator"])
         self.recent.restore(state.get("recent"))
         self.numbers, self.learning = dict(state.meta["numbers"]), state.meta["learning"]
-        self.biases, self._frozen = [{} for _ in range(state.meta["ended"])], {}
-        for name, array in state.arrays.items():
-            part, _, key = name.partition("/")
-            if part == "owner":
-                self.owner[key] = torch.from_numpy(np.array(array))
-            elif part.startswith("bias."):
-                self.biases[int(part.removeprefix("bias."))][key] = torch.from_numpy(np.array(array))
+        self.owner, self._frozen = state.get("owner").tensors(), {}
+        self.biases = [state.get(f"bias.{i}").tensors() for i in range(state.meta["ended"])]
 
 
 def parted(learner) -> tuple[Weights, Weights]:

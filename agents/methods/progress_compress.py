@@ -8,7 +8,6 @@ the active one starts each task from the knowledge base; and the base is taught 
 
 from __future__ import annotations
 
-import numpy as np
 import torch
 
 from ..state import State
@@ -64,10 +63,9 @@ class ProgressCompress(Columns):
 
     def state(self):
         state = super().state()
-        state.put("importances", State({k: v.cpu().numpy() for k, v in self.importances.items()}))
+        state.put("importances", State.of(self.importances))
         return state
 
     def restore(self, state):
         super().restore(state)
-        kept = state.get("importances").arrays
-        self.importances = {k: torch.from_numpy(np.array(v)) for k, v in kept.items()}
+        self.importances = state.get("importances").tensors()

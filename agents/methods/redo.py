@@ -8,11 +8,10 @@ optimizer's moments of those weights start at zero.
 
 from __future__ import annotations
 
-import numpy as np
 import torch
 from torch import nn
 
-from ..method import Method
+from ..method import Method, wind
 from ..state import State
 from .behaviour import Recent, fresh
 
@@ -63,7 +62,7 @@ class ReDo(Method):
         return state
 
     def restore(self, state):
-        self.generator.set_state(torch.from_numpy(np.array(state.arrays["generator"])))
+        wind(self.generator, state.arrays["generator"])
         self.updates, self.reborn = dict(state.meta["updates"]), state.meta["reborn"]
         self.recent.restore(state.get("recent"))
 

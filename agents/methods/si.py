@@ -17,6 +17,8 @@ from .behaviour import Weights, acting, among, copied
 class Si(Anchoring):
     """weight: of the penalty weight/2 · Σ_k Ω_k (θ_k − θ*_k)² (2c of the paper's); damping: ξ."""
 
+    working = Anchoring.working | {"path", "start"}  # of the task at hand, until they are importances
+
     def __init__(self, weight: float = 3.0, damping: float = 1e-3):
         super().__init__(weight, samples=0)
         self.damping = damping
