@@ -12,7 +12,7 @@ from scipy import stats
 from ludus.agents.method import Memory
 from ludus.agents.methods import METHODS, behaviour
 from ludus.agents.methods.agem import projected
-from ludus.agents.methods.behaviour import acting, fresh
+from ludus.agents.methods.behaviour import acting, reborn
 from ludus.agents.methods.clear import Clear, vtrace
 from ludus.agents.methods.clonex import ClonEx, best
 from ludus.agents.methods.distill import Distill, cross_entropy
@@ -344,7 +344,7 @@ def test_redo_finds_dead_units_and_gives_them_a_new_life():
     torch.testing.assert_close(score, (by_hand / (by_hand.mean() + 1e-9)).detach())
     assert score[3] == 0 and readers == [second]
     answers = actor(ROWS, deterministic=True)
-    newborn = fresh(learner, redo.seed)
+    newborn = reborn(learner, redo.seed, "redo", 0)
     redo.renew(learner, "actor")
     assert first.bias[3] > -1 and not second.weight[:, 3].any() and redo.reborn >= 1
     torch.testing.assert_close(actor(ROWS, deterministic=True), answers)
@@ -369,6 +369,51 @@ def test_shrink_and_perturb_is_a_weighted_sum_with_a_newborn():
     np.testing.assert_allclose(shrunk, 0.8 * before, rtol=1e-6)
     np.testing.assert_allclose(mixed, 0.8 * before + 0.1 * newborn, rtol=1e-5, atol=1e-8)
     assert np.abs(newborn).max() > 0 and not np.allclose(newborn, before)
+
+
+@pytest.mark.parametrize("name", behaviour.REBORN)
+@pytest.mark.parametrize("count", [0, 1, 2])
+def test_what_is_born_again_is_not_what_any_run_began_with_nor_what_another_method_gets(name, count):
+    """By seed + count the newborn of a method was the network of a run of that seed."""
+    first = {seed: begun(seed=seed).weights()["action_net.weight"] for seed in range(5)}
+    learner = begun()
+    new = reborn(learner, 0, name, count)["action_net.weight"].numpy()
+    assert not any(np.array_equal(new, weights) for weights in first.values())
+    others = [
+        reborn(learner, 0, other, n) for other in behaviour.REBORN for n in range(3) if (other, n) != (name, count)
+    ]
+    assert not any(np.array_equal(new, other["action_net.weight"].numpy()) for other in others)
+    seat = int(np.random.SeedSequence([0, behaviour.REBORN[name]]).generate_state(1)[0])
+    assert not np.array_equal(new, behaviour.fresh(learner, seat)["action_net.weight"].numpy())
+
+
+@pytest.mark.parametrize(
+    "method",
+    [
+        METHODS["heads"](seed=0),
+        METHODS["distill"](steps=2, seed=0),
+        METHODS["progress-compress"](afresh=True, steps=2, seed=0),
+        ShrinkPerturb(0.0, 1.0, seed=0),
+    ],
+)
+def test_a_second_task_does_not_begin_with_the_first_weights_of_another_runs_seed(method):
+    learner = learn(born("ppo", method), "left", steps=256)
+    learner.start("right", Bandit("right"))
+    for seed in (0, 1):
+        assert not np.array_equal(
+            learner.weights()["action_net.weight"], begun(seed=seed).weights()["action_net.weight"]
+        )
+
+
+def test_the_first_units_that_redo_gives_a_new_life_do_not_get_their_first_weights_back():
+    redo = ReDo(every=10**9, threshold=0.0, samples=40, seed=0)
+    learner = begun("sac", redo, steps=160, policy_kwargs={"net_arch": [8], "activation_fn": torch.nn.ReLU})
+    layer = learner.model.actor.latent_pi[0]
+    first = begun("sac", policy_kwargs={"net_arch": [8], "activation_fn": torch.nn.ReLU}).weights()
+    with torch.no_grad():
+        layer.bias[3] = -100.0
+    redo.renew(learner, "actor")
+    assert redo.reborn and not np.array_equal(layer.weight[3].detach().numpy(), first["actor.latent_pi.0.weight"][3])
 
 
 def test_settings_may_name_an_activation():

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 
 from ..method import drawing
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 Weights = dict[str, torch.Tensor]
 TARGETS = ("actor_target.", "q_net_target.")
 LIKELY = 16  # values of a choice that the Fisher information is summed over
+REBORN = {"redo": 1, "shrink-perturb": 2, "heads": 3, "distill": 4, "progress-compress": 5}  # whose newborns are whose
 
 
 def acting(learner: Learner, private: bool = True) -> dict[str, torch.nn.Parameter]:
@@ -56,6 +58,15 @@ def fresh(learner: Learner, seed: int) -> Weights:
     with drawing(seed, policy.device):
         newborn = type(policy)(**policy._get_constructor_parameters())
     return {k: p.detach().to(policy.device) for k, p in newborn.named_parameters()}
+
+
+def reborn(learner: Learner, seed: int, method: str, count: int) -> Weights:
+    """fresh, for the count-th time (from 0) that a method of REBORN asks: a network that nobody else gets.
+
+    Not the one that a run of this seed began with, nor that of a run of another seed, as seed + count was.
+    """
+    words = [seed, REBORN[method], count + 1]  # NumPy takes [seed, n, 0] for [seed, n], which is a seat of a team
+    return fresh(learner, int(np.random.SeedSequence(words).generate_state(1)[0]))
 
 
 def remembered(learner: Learner, rows: torch.Tensor) -> dict[str, torch.Tensor]:

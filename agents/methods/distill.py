@@ -12,7 +12,7 @@ import torch
 
 from .. import outputs as policies
 from ..method import Memory
-from .behaviour import fresh, load, remembered
+from .behaviour import load, reborn, remembered
 from .columns import Columns
 
 
@@ -37,7 +37,8 @@ class Distill(Columns):
     def on_task_start(self, learner, task):
         super().on_task_start(learner, task)
         if self.afresh and self.tasks:
-            load(dict(learner.model.policy.named_parameters()), fresh(learner, self.seed + self.tasks))
+            new = reborn(learner, self.seed, "distill", self.tasks)
+            load(dict(learner.model.policy.named_parameters()), new)
 
     def on_task_end(self, learner, task):
         self.memory.tasks.append(remembered(learner, self.recent.draw(learner, self.size, self.memory.generator)))

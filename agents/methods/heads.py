@@ -12,7 +12,7 @@ from torch import nn
 
 from ..method import Method
 from ..state import State
-from .behaviour import Weights, acting, copied, fresh, load
+from .behaviour import Weights, acting, copied, load, reborn
 
 
 class Heads(Method):
@@ -31,7 +31,7 @@ class Heads(Method):
         if task in self.heads:
             load(acting(learner), self.heads[task])
         elif self.task and self.afresh:
-            new = fresh(learner, self.seed + len(self.heads))
+            new = reborn(learner, self.seed, "heads", len(self.heads))
             load(acting(learner), {k: new[k] for k in head(learner)})
         self._keep(learner, task)
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import torch
 
 from ..state import State
-from .behaviour import Weights, acting, copied, fresh, load, remembered
+from .behaviour import Weights, acting, copied, load, reborn, remembered
 from .columns import Columns
 from .ewc import fisher
 
@@ -42,7 +42,8 @@ class ProgressCompress(Columns):
             load(acting(learner), self._newborn(learner) if self.afresh else self.kept)
 
     def _newborn(self, learner) -> Weights:
-        return {k: v for k, v in fresh(learner, self.seed + self.tasks).items() if k in acting(learner)}
+        new, names = reborn(learner, self.seed, "progress-compress", self.tasks), acting(learner)
+        return {k: v for k, v in new.items() if k in names}
 
     def on_task_end(self, learner, task):
         rows = self.recent.draw(learner, self.size, self.generator)

@@ -13,7 +13,7 @@ from torch import nn
 
 from ..method import Method, wind
 from ..state import State
-from .behaviour import Recent, fresh
+from .behaviour import Recent, reborn
 
 
 class ReDo(Method):
@@ -39,7 +39,7 @@ class ReDo(Method):
         model = learner.model
         module = model.policy if net == "policy" else getattr(model.policy, net)
         prefix = "" if net == "policy" else f"{net}."
-        new = fresh(learner, self.seed + self.reborn)
+        new = reborn(learner, self.seed, "redo", self.reborn)
         optimizer = next(o for n, o, _ in learner.nets() if n == net)
         rows = self.recent.draw(learner, self.samples, self.generator)
         found = [(layer, score <= self.threshold, readers) for layer, score, readers in scores(learner, module, rows)]

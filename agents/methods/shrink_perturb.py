@@ -9,7 +9,7 @@ import torch
 
 from ..method import Method
 from ..state import State
-from .behaviour import fresh, load
+from .behaviour import load, reborn
 
 
 class ShrinkPerturb(Method):
@@ -23,7 +23,7 @@ class ShrinkPerturb(Method):
     def on_task_start(self, learner, task):
         if self.tasks:
             params = dict(learner.model.policy.named_parameters())
-            new = fresh(learner, self.seed + self.tasks)
+            new = reborn(learner, self.seed, "shrink-perturb", self.tasks)
             spread = {"log_std"}  # how much is explored is no weight
             with torch.no_grad():
                 load(params, {k: self.shrink * p + self.noise * new[k] for k, p in params.items() if k not in spread})
