@@ -294,6 +294,8 @@ def load(name: str | Path, allow_code: bool = False, fit: bool = True) -> Curric
             json.dumps({"name": source.name.rsplit(".", 1)[0]} | data), context={"allow_code": allow_code}
         )
         if fit:
+            from .fit import check_fit
+
             check_fit(made)
     except pydantic.ValidationError as error:
         raise one_line(error, source.name, marks, _fields) from None
@@ -305,28 +307,6 @@ def load(name: str | Path, allow_code: bool = False, fit: bool = True) -> Curric
 def schema() -> dict[str, Any]:
     """The JSON schema of a curriculum file."""
     return Curriculum.model_json_schema()
-
-
-def check_fit(curriculum: Curriculum) -> None:
-    """Make one copy of every task. Raises ValueError, naming the task, where settings or widths do not fit."""
-    from ..agents.interface import outline, shape, widths
-
-    worlds = []
-    for stage in curriculum.tasks:
-        try:
-            worlds.append(outline(stage.task, stage.settings, stage.partners))
-            if stage.training:
-                outline(stage.task, {**stage.settings, **stage.training}, stage.partners)
-        except (ValueError, TypeError) as error:
-            raise Misfit(("stages", curriculum.stages.index(stage), "settings"), " ".join(str(error).split())) from None
-    try:
-        kind = shape(worlds, curriculum.actions, curriculum.bins).actions
-    except ValueError as error:
-        raise Misfit(("actions",) if "actions" in str(error) else ("stages",), str(error)) from None
-    for stage, world in zip(curriculum.tasks, worlds, strict=True):
-        for field, needs in zip(("observation", "action"), widths(world, kind, curriculum.bins), strict=True):
-            if needs > (given := getattr(curriculum, field)):
-                raise Misfit((field,), f"{stage.task} needs a width of {needs}; {given} given")
 
 
 def _is_task(name: str) -> bool:

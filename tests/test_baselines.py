@@ -10,6 +10,7 @@ from safetensors.numpy import save_file
 
 from ludus.agents.interface import Interface, widths
 from ludus.curricula import actors, baselines, curriculum, policies, runner
+from ludus.curricula.fit import check_fit
 from ludus.curricula.plan import plan
 from ludus.curricula.record import RunError, read_run
 from ludus.envs import registry
@@ -27,7 +28,7 @@ def test_a_task_can_be_run_by_its_name():
 def test_every_line_of_the_table_is_a_task_that_fits():
     for task in baselines.table()[1]:
         made = baselines.of(task)
-        curriculum.check_fit(made)
+        check_fit(made)
         assert plan(made).settings["rows"] >= 1
 
 

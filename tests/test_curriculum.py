@@ -168,3 +168,25 @@ def test_a_bound_is_for_means_of_continuous_actions():
     assert plan(made, "ppo").settings["bound"] == 1.5
     with pytest.raises(ValueError, match="sac has no mean to bound: `bound` is for ppo, a2c, recurrent-ppo"):
         plan(made, "sac")
+
+
+PUSH = "    steps: 2001"
+
+
+@pytest.mark.parametrize(
+    ("was", "now", "says"),
+    [
+        ("  replay: {", "  replya: {", "line 13: methods.replya: no method 'replya'; did you mean replay"),
+        ("size: 500", "sise: 500", "line 13: methods.replay.sise: no setting of replay 'sise'; did you mean size"),
+        ("replay: {size: 500", "replay@ppo: {size: big", "methods.replay@ppo.size: must be a number, not 'big'"),
+        ("n_steps: 8", "n_stepz: 8", "line 11: algorithms.ppo.settings.n_stepz: no setting of ppo 'n_stepz'; did you"),
+        ("n_steps: 8", "n_steps: many", "line 11: algorithms.ppo.settings.n_steps: must be a number, not 'many'"),
+        ("  ppo: {rows", "  pppo: {rows", "line 11: algorithms.pppo: no algorithm 'pppo'; did you mean ppo"),
+        (PUSH, PUSH + "\n    training: {demo_start: 0.5}", "stages.1.training: no setting of Push"),
+        (PUSH, PUSH + "\n    partners: {purple: idle}", "stages.1.partners: no group"),
+    ],
+)
+def test_what_it_names_exists_whether_a_run_uses_it_or_not(read, was, now, says):
+    with pytest.raises(Invalid) as error:
+        read(GOOD.replace(was, now))
+    assert says in str(error.value) and "\n" not in str(error.value)

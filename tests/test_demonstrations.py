@@ -9,7 +9,8 @@ from lives import assert_same, live, make, row
 
 from ludus import envs
 from ludus.curricula import runner
-from ludus.curricula.curriculum import Curriculum, check_fit
+from ludus.curricula.curriculum import Curriculum
+from ludus.curricula.fit import check_fit
 from ludus.envs.mujoco import world as robots
 
 every_robot = pytest.mark.parametrize("name", envs.ids("mujoco"))
