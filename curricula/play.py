@@ -28,7 +28,8 @@ LETTERS = {"a": "left", "d": "right", "s": "down", "w": "up"}
 ARROWS = {"\x1b[D": "left", "\x1b[C": "right", "\x1b[B": "down", "\x1b[A": "up"}
 GRIP = 3  # the entry of an arm's action that the space bar opens and closes
 HOLD = 4  # steps that a pressed key lasts: a terminal does not tell when it is released
-HELP = "arrows or WASD move · R F up, down · space grips · N new episode · P watches · Q quits"
+DRIVES = {"up": (0, 1), "down": (0, -1), "left": (1, 1), "right": (1, -1)}  # of a robot that steers
+ALWAYS = "N new episode · P watches · Q quits"
 WATCHING = "N new episode · P plays yourself · Q quits"
 HOME, CLEAR, TO_END = "\x1b[H", "\x1b[2J", "\x1b[J"
 
@@ -53,7 +54,13 @@ class Game:
         self._seed += 1
         self.steps, self.total, self.verdict = 0, 0.0, None
         self._held: dict[int, tuple[float, int]] = {}  # entry -> (value, steps left)
+        self._chosen = (0, 0)  # of the first branch: (choice, steps left)
         self._grip = -1.0
+
+    @property
+    def _moves(self) -> dict[str, tuple[int, int]]:
+        """key -> (entry of the action, value)."""
+        return DRIVES if _said(self.world, self.agent)[:1] == ["forward"] else MOVES
 
     def press(self, key: str) -> bool:
         """Take a key; False when it means to quit."""
@@ -65,8 +72,10 @@ class Game:
             self.restart()
         elif key == " ":
             self._grip = -self._grip
-        elif key in MOVES:
-            entry, value = MOVES[key]
+        elif key.isdecimal():
+            self._chosen = int(key), HOLD
+        elif key in self._moves:
+            entry, value = self._moves[key]
             self._held[entry] = (value, HOLD)
         return key not in ("q", "\x03", "\x04")
 
@@ -89,6 +98,8 @@ class Game:
             key = next(k for k, move in MOVES.items() if move == (entry, value))
             branch, choice = own.get(key, (entry, 1 if value > 0 else 2))
             row[0, branch : branch + 1] = choice
+        if self._chosen[1] and self._chosen[0] < sizes(space)[0]:
+            row[0, 0] = self._chosen[0]
         return row.reshape(1, *(space.shape or ()))
 
     def tick(self) -> None:
@@ -99,6 +110,7 @@ class Game:
         if self.agent is not None:
             actions[self.agent] = self.action()
         self._held = {entry: (value, left - 1) for entry, (value, left) in self._held.items() if left > 1}
+        self._chosen = self._chosen[0], max(self._chosen[1] - 1, 0)
         step = self.world.step(actions)
         self._obs, self.steps = step.obs, self.steps + 1
         self.total += float(sum(r[0] for r in step.reward.values())) / len(self.world.agents)
@@ -110,7 +122,7 @@ class Game:
         end = {None: "", True: " · success", False: " · failed"}[self.verdict]
         who = f"you move {self.agent} · " if self.agent else f"{self._name} · " * bool(self._name)
         lines = [self.world.aim_of(0).text, f"{who}step {self.steps} · return {self.total:.1f}{end}"]
-        lines.append(HELP if self.agent else WATCHING)
+        lines.append(f"{controls(self.world, self.agent)} · {ALWAYS}" if self.agent else WATCHING)
         lines = [line[: columns - 1] for line in lines]
         return "\n".join(
             [*self._scene(columns - 1, max(rows - len(lines) - 1, 4)), *(f"\x1b[0m{s}\x1b[K" for s in lines)]
@@ -127,6 +139,38 @@ class Game:
 
     def _told(self) -> tuple[str, ...]:
         return (self.agent,) if self.agent else self.world.agents
+
+
+def sizes(space: Any) -> list[int]:
+    """How many values each choice of a Discrete or MultiDiscrete has."""
+    return np.ravel(space.n if isinstance(space, spaces.Discrete) else space.nvec).tolist()
+
+
+def controls(world: World, agent: str) -> str:
+    """What the keys do for this agent, in words."""
+    space: Any = world.action_spaces[agent]
+    if getattr(world.unwrapped, "keys", {}):
+        return "W S run · A D turn · R F step aside"
+    if not isinstance(space, spaces.Box):
+        many = sizes(space)
+        first = f"0 to {min(many[0], 10) - 1} choose"
+        return (
+            first if len(many) == 1 else f"{first} · A D, W S, R F choose 1, 2 of branches 0 to {min(len(many), 3) - 1}"
+        )
+    said, wide = _said(world, agent), space.shape[0]
+    if said[:1] == ["forward"]:
+        return "W S drive · A D turn"
+    if not said:
+        pairs = ["A D", "W S", "R F", "space"][:wide]
+        return f"{', '.join(pairs)}: entries 0 to {len(pairs) - 1} of the action"
+    return " · ".join(["arrows or WASD move", "R F up, down", "space grips"][: max(wide - 1, 1)])
+
+
+def _said(world: World, agent: str | None) -> list[str]:
+    """Where a robot's task says that its agent's entries lead: ["forward", …], ["along", …], ["of", …]."""
+    actions = getattr(getattr(world.unwrapped, "task", None), "actions", {})
+    group = next((g for g, members in world.groups.items() if agent in members), "")
+    return [entry.meaning.removeprefix("velocity ").split()[0].strip(",") for entry in actions.get(group, ())]
 
 
 def half_blocks(picture: np.ndarray, columns: int, rows: int) -> list[str]:
@@ -230,8 +274,10 @@ def _match(env: str, agent: str | None, seed: int, against: str) -> Game:
     world = registry.make(env)
     mine = agent or world.agents[0]
     rivals = [group for group, members in world.groups.items() if mine not in members]
-    if not rivals or mine not in world.agents:
-        raise registry.nearest(mine, list(world.agents), f"agent with somebody to play against in {world.id}")
+    if mine not in world.agents:
+        raise registry.nearest(mine, list(world.agents), f"agent in {world.id}")
+    if not rivals:
+        raise ValueError(f"{world.id} has one side: there is nobody to play against; leave --against out")
     foe: Any = against
     if against not in NAMED:
         run = read_run(against)
@@ -261,7 +307,7 @@ def command(
     A world of words (`ludus envs text`) is played by typing sentences, beside its script; with --policy it is watched.
 
     With --against you join a game of two sides; --agent says as whom.
-    Arrows or WASD move, R and F go up and down, the space bar grips, N starts anew, Q quits.
+    The keys that move are written under the picture; N starts anew, Q quits.
     """
     if policy is None and "text" in registry.spec(env).tags:
         from . import talk

@@ -249,6 +249,28 @@ def test_a_key_moves_the_hand_where_it_says(game):
     assert abs(task.grip[0, 1] - before[0, 1]) < 0.005
 
 
+@pytest.mark.parametrize(
+    ("task", "keys", "says", "does"),
+    [
+        ("Lift-v0", "wr ", "arrows or WASD move · R F up, down · space grips", [0, 1, 1, 1]),
+        ("Crossing-v0", "da", "arrows or WASD move", [-1, 0]),
+        ("CrossingLidar-v0", "wa", "W S drive · A D turn", [1, 1]),
+        ("Doorway-v0", "f", "arrows or WASD move · R F up, down", [0, 0, -1]),
+        ("Ball3D-v0", "dw", "A D, W S: entries 0 to 1 of the action", [1, 1]),
+        ("GridWorld-v0", "4", "0 to 4 choose", [4]),
+        ("WallJump-v0", "1s", "0 to 2 choose · A D, W S, R F choose 1, 2 of branches 0 to 2", [1, 2, 0, 0]),
+    ],
+)
+def test_the_keys_that_are_written_under_a_picture_do_what_is_written(task, keys, says, does):
+    world = Sightless(ludus.envs.make(f"ludus/{task}"))
+    game = play.Game(world, actors.scripted(world), world.agents[0])
+    for key in keys:
+        game.press(key)
+    assert game.action().ravel().tolist() == does
+    assert game.screen(100, 30).splitlines()[-1].removeprefix("\x1b[0m").startswith(f"{says} · N new episode")
+    game.tick()
+
+
 def test_the_scripted_policy_plays_to_success_and_a_new_episode_begins(game):
     watched = play.Game(game.world, actors.scripted(game.world))
     for _ in range(60):
