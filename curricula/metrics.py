@@ -21,19 +21,30 @@ class References:
 
     joint: runs trained on all tasks at once. scratch: runs whose stages each start afresh.
     label: where they come from, said beside every number ("from shipped records, hash 1f3a, 5 seeds").
+    note: what must be said beside the numbers as well, "" where nothing.
     """
 
     joint: Sequence[Scores] = ()
     scratch: Sequence[Scores] = ()
     label: str = "none"
+    note: str = ""
+
+    def averages(self) -> np.ndarray:
+        """(joint runs,) average performance of each."""
+        return np.array([average_performance(scores, NONE).value for scores in self.joint], float)
 
     def average(self) -> float:
         """Mean over the joint runs of their average performance."""
-        return _mean(average_performance(scores, NONE).value for scores in self.joint)
+        return _mean(self.averages())
+
+    def curves(self, tasks: Sequence[str]) -> np.ndarray:
+        """(scratch runs, S) AUC of each run on the task of each stage; NaN where it lacks one."""
+        found = [[_auc_of(scores, task) for task in tasks] for scores in self.scratch]
+        return np.array(found, float).reshape(len(self.scratch), len(tasks))
 
     def aucs(self, tasks: Sequence[str]) -> np.ndarray:
         """AUC^b (S,): for the task of each stage the mean over scratch runs; NaN where a run lacks one."""
-        return np.array([_mean(_auc_of(scores, task) for scores in self.scratch) for task in tasks])
+        return np.array([_mean(column) for column in self.curves(tasks).T])
 
 
 def _auc_of(scores: Scores, task: str) -> float:
@@ -72,12 +83,12 @@ def forward_transfer(scores: Scores, references: References) -> Value:
     """mean of (AUC_i − AUC_i^b) / (1 − AUC_i^b) over tasks with AUC_i^b < 1"""
     own = _own_tasks(scores)
     base = references.aucs(own)
-    kept = ~(base >= 1)
+    kept = _to_gain(base)
     note = _held_against(references, references.scratch)
     if not kept.all():
         perfect = ", ".join(dict.fromkeys(task for task, keep in zip(own, kept, strict=True) if not keep))
         note += f"; nothing to gain on {perfect}, left out: the reference is perfect from its first evaluation"
-    return Value(_mean((scores.aucs - base)[kept] / (1 - base[kept])), note)
+    return Value(_mean(_gain(scores.aucs, base)[kept]), note)
 
 
 def share_of_joint(scores: Scores, references: References) -> Value:
@@ -163,9 +174,9 @@ def chaudhry_forgetting(scores: Scores, references: References) -> Value:
 def meal_forward_transfer(scores: Scores, references: References) -> Value:
     """mean of (AUC_i − AUC_i^b) / AUC_i^b over tasks with AUC^b ≥ 1e-8"""
     base = references.aucs(_own_tasks(scores))
-    kept = ~(base < 1e-8)
+    kept = _to_divide(base)
     note = f"{_held_against(references, references.scratch)}; {np.count_nonzero(~kept)} tasks left out"
-    return Value(_mean((scores.aucs - base)[kept] / base[kept]), note)
+    return Value(_mean(_growth(scores.aucs, base)[kept]), note)
 
 
 def meal_forgetting(scores: Scores, references: References) -> Value:
@@ -263,6 +274,63 @@ class Metric(NamedTuple):
     def formula(self) -> str:
         return self.function.__doc__ or ""
 
+
+# Measures that divide by something of the references, taken apart, so that both sides can be drawn again.
+
+
+class Ratio(NamedTuple):
+    """mean over tasks of quotient(own, base). regime: of the references that base comes from.
+
+    of_run: Scores -> (S,) of one run. of_references: (references, tasks) -> (their runs, S).
+    quotient: own (..., S) and base (..., S) -> (..., S), linear in own. kept: base (S,) -> (S,) bool, tasks that count.
+    """
+
+    regime: str
+    of_run: Callable[[Scores], np.ndarray]
+    of_references: Callable[[References, Sequence[str]], np.ndarray]
+    quotient: Callable[[np.ndarray, np.ndarray], np.ndarray]
+    kept: Callable[[np.ndarray], np.ndarray]
+
+    def sides(self, runs: Sequence[Scores], references: References) -> tuple[np.ndarray, np.ndarray]:
+        """own (runs, S) and base (reference runs, S), for runs of one plan."""
+        return np.array([self.of_run(run) for run in runs]), self.of_references(references, _own_tasks(runs[0]))
+
+    def of_means(self, base: np.ndarray) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
+        """The measure, of means over runs (..., S) of both sides; not finite where they leave nothing to divide by.
+
+        Which tasks count is said once, by base (reference runs, S).
+        """
+        kept = self.kept(base.mean(axis=0))
+        return lambda own, base: self.quotient(own[..., kept], base[..., kept]).mean(axis=-1)
+
+
+def _gain(own: np.ndarray, base: np.ndarray) -> np.ndarray:
+    return (own - base) / (1 - base)
+
+
+def _growth(own: np.ndarray, base: np.ndarray) -> np.ndarray:
+    return (own - base) / base
+
+
+def _to_gain(base: np.ndarray) -> np.ndarray:
+    return ~(base >= 1)
+
+
+def _to_divide(base: np.ndarray) -> np.ndarray:
+    return ~(base < 1e-8)
+
+
+def _average(scores: Scores) -> np.ndarray:
+    return np.array([average_performance(scores, NONE).value])
+
+
+RATIOS = {
+    "forward_transfer": Ratio("scratch", lambda run: run.aucs, References.curves, _gain, _to_gain),
+    "meal.forward_transfer": Ratio("scratch", lambda run: run.aucs, References.curves, _growth, _to_divide),
+    "share_of_joint": Ratio(
+        "joint", _average, lambda held, _: held.averages()[:, None], np.divide, lambda base: ~(base == 0)
+    ),
+}
 
 METRICS: dict[str, Metric] = {
     "average_performance": Metric(average_performance, "higher"),
@@ -362,7 +430,9 @@ def _points(scores: Scores, stages: Iterable[int]) -> str:
 
 
 def _held_against(references: References, runs: Sequence[Scores]) -> str:
-    return f"references: {references.label}, {len(runs)} seeds" if runs else "no references"
+    if not runs:
+        return "no references"
+    return f"references: {references.label}, {len(runs)} seeds" + (f"; {references.note}" if references.note else "")
 
 
 def _why(scores: Scores) -> str:

@@ -10,6 +10,7 @@ import numpy as np
 
 RESAMPLES = 2000
 LEVEL = 0.95
+UNDEFINED = 0.05  # share of resamples that may have no value before there is no interval
 Statistic = Callable[[np.ndarray], np.ndarray]
 
 
@@ -74,6 +75,39 @@ def interval(
     drawn = statistic(resample(values, resamples, seed).reshape(resamples, -1))
     low, high = np.quantile(drawn, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return Interval(estimate, float(low), float(high), seeds)
+
+
+def paired(
+    own: np.ndarray,
+    base: np.ndarray,
+    statistic: Callable[[np.ndarray, np.ndarray], np.ndarray],
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> Interval:
+    """The statistic of the means of two sets of runs, and its interval where both are drawn, each by itself.
+
+    own: (seeds, S), base: (seeds of others, S), none missing. statistic: (..., S), (..., S) -> (...); where it is not
+    finite it is undefined, and more than UNDEFINED of that gives no interval. One row of base does not vary.
+    """
+    with np.errstate(divide="ignore", invalid="ignore"):
+        estimate = float(statistic(own.mean(axis=0), base.mean(axis=0)))
+        if len(own) == 1:
+            return Interval(estimate, None, None, 1, "one seed: no interval")
+        draw = np.random.default_rng(seed)
+        drawn = statistic(_means(own, resamples, draw), _means(base, resamples, draw))
+    defined = drawn[np.isfinite(drawn)]
+    missing = 1 - len(defined) / resamples
+    if missing > UNDEFINED:
+        why = f"no interval: nothing to divide by in {100 * missing:.0f} % of the resamples"
+        return Interval(estimate, None, None, len(own), why)
+    low, high = np.quantile(defined, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    return Interval(estimate, float(low), float(high), len(own))
+
+
+def _means(values: np.ndarray, resamples: int, draw: np.random.Generator) -> np.ndarray:
+    """(resamples, S) means over as many whole rows as there are, drawn with replacement."""
+    rows = draw.integers(len(values), size=(resamples, len(values)))
+    return values[rows].mean(axis=1)
 
 
 def profile_band(

@@ -238,6 +238,29 @@ def test_a_reference_of_zero_is_left_out_and_counted():
     assert found.value == pytest.approx(0.5) and "1 tasks left out" in found.note
 
 
+def test_a_measure_taken_apart_for_its_interval_is_the_same_measure():
+    """Of means over seeds as over seeds, on a task that is left out, one that is perfect on one seed, and others."""
+    scratch = [curves([1.0, 1.0], [0.2, 0.4], [0.0, 0.0]), curves([1.0, 1.0], [1.0, 1.0], [0.0, 0.0])]
+    joint = [record([[1, 1, 0.5]], trained=()), record([[0.5, 0.5, 0.2]], trained=())]
+    references = References(joint=joint, scratch=scratch)
+    runs = [curves([0.5, 0.9], [0.3, 0.6], [0.1, 0.2]), curves([0.4, 0.6], [0.7, 0.8], [0.3, 0.9])]
+    for name, ratio in metrics.RATIOS.items():
+        own, base = ratio.sides(runs, references)
+        assert len(own) == len(base) == 2 and name in metrics.METRICS
+        found = ratio.of_means(base)(own.mean(axis=0), base.mean(axis=0))
+        assert float(found) == pytest.approx(np.mean([value(name, run, references) for run in runs])), name
+    own, base = metrics.RATIOS["forward_transfer"].sides(runs, references)
+    with np.errstate(divide="ignore"):  # a draw in which the second task is perfect as well
+        assert not np.isfinite(metrics.RATIOS["forward_transfer"].of_means(base)(own.mean(axis=0), base[1]))
+
+
+def test_what_must_be_said_of_references_stands_beside_what_is_held_against_them():
+    held = References(scratch=[curves([0.5, 0.5])], label="made up", note="stages ended early")
+    assert measure("forward_transfer", curves([0.5, 0.5]), held).note == (
+        "references: made up, 1 seeds; stages ended early"
+    )
+
+
 def test_without_references_nothing_is_made_up():
     for name in ("forward_transfer", "share_of_joint", "meal.forward_transfer"):
         found = measure(name, record(PERFECT))
