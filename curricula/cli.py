@@ -50,23 +50,32 @@ AllowCode = Annotated[bool, Option("--allow-code", help="load code: tasks that a
 Agent = Annotated[str | None, Option(help="an agent of your own, module:Class with act and learn; needs --allow-code")]
 
 
+FAMILIES = {"robots": "mujoco", "games": "unity", "words": "text"}  # as the pages call them: their tags
+
+
 def envs(
-    tags: Annotated[list[str] | None, Argument(metavar="[TAG]...", help="only tasks with these tags")] = None,
+    tags: Annotated[
+        list[str] | None, Argument(metavar="[TAG or TASK]...", help="only tasks with all these tags, or these tasks")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """What there is: every task with its agents, spaces and instruction."""
     from ..envs import registry
 
-    for tag in tags or []:
-        if tag not in registry.tags():
-            raise registry.nearest(tag, list(registry.tags()), "tag")
-    found = [_task(id) for id in registry.ids(*(tags or []))]
+    asked = [FAMILIES.get(tag, tag) for tag in tags or []]
+    named = [id for id in map(registry.full, asked) if id in registry.ids()]
+    known = [*FAMILIES, *registry.tags(), *registry.ids()]
+    for tag in asked:
+        if tag not in registry.tags() and registry.full(tag) not in named:
+            raise registry.nearest(tag, known, "tag or task")
+    some = [tag for tag in asked if registry.full(tag) not in named]
+    found = [_task(id) for id in dict.fromkeys([*named, *(registry.ids(*some) if some or not named else ())])]
     if as_json:
         print(json.dumps(found, indent=1))
         return
-    from rich.table import Table
+    from rich.table import Column, Table
 
-    table = Table("task", "agents", "observes", "acts", "steps", "instruction", "tags")
+    table = Table(Column("task", no_wrap=True), "agents", "observes", "acts", "steps", "instruction", "tags")
     for t in found:
         table.add_row(*(_plain(t[k]) for k in ("id", "agents", "observation", "action", "steps", "goal", "tags")))
     _print(table)
@@ -82,15 +91,23 @@ def _task(id: str) -> dict[str, Any]:
         return (
             about | dict.fromkeys(("agents", "observation", "action", "steps")) | {"goal": f"cannot be made: {error}"}
         )
-    shapes = {"observation": world.observation_spaces, "action": world.action_spaces}
-    about |= {k: sorted({str(s.shape) for s in spaces.values()}) for k, spaces in shapes.items()}
     about |= {
+        "observation": sorted({_space(s) for s in world.observation_spaces.values()}),
+        "action": sorted({_space(s) for s in world.action_spaces.values()}),
         "agents": list(world.agents),
         "steps": world.max_episode_steps,
         "goal": " — or: ".join(goal.text for goal in world.goals),
     }
     world.close()
     return about
+
+
+def _space(space: Any) -> str:
+    """Its shape where it holds numbers; what there is to choose from where it holds choices."""
+    if hasattr(space, "low"):
+        return str(space.shape)
+    counts = space.nvec.ravel() if hasattr(space, "nvec") else [getattr(space, "n", space)]
+    return f"{'×'.join(map(str, counts))} choices"
 
 
 def curricula(
@@ -231,6 +248,8 @@ def bench(
     how |= {"language_model": _speaker(model, mode, endpoint, online)}
     labels = [m.strip() for m in methods.split(",") if m.strip()]
     labels += [f"finetune@{named(agent)}"] if agent else []
+    if not labels:
+        raise ValueError("--methods names no method: finetune,replay,joint are the usual ones")
     todo = benches.jobs(curriculum, made, labels, range(first_seed, first_seed + seeds), folder, references, **how)
     kept = {rows.key(row): row for row in (rows.read(results) if results else [])}
     known = {j: (j.plan.label, j.plan.seed, j.plan.hash) for j in todo}
@@ -269,12 +288,12 @@ def report(
     """Tables, plots and one HTML file from runs."""
     from . import evolve, metrics, references
     from .report import tables, write
-    from .report.summary import references_for
 
     runs = [r for f in folders for r in _runs(f)]
     held, notes = references.shipped(runs)
     if as_json:
-        computed = [metrics.compute(r.scores, references_for(r, runs, held)) for r in runs]
+        here = references.shelf(runs)
+        computed = [metrics.compute(r.scores, references.of(r, here, held)) for r in runs]
         print(
             json.dumps([{"label": r.label, "seed": r.seed} | c for r, c in zip(runs, computed, strict=True)], indent=1)
         )

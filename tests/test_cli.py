@@ -223,11 +223,12 @@ def test_shipped_references_are_used_by_hash_and_said_to_be_shipped(tmp_path, mo
     assert references.plan_of(run, "joint").hash == joint.settings["hash"]
     monkeypatch.setattr(references, "_library", lambda _: [references.row_of(joint)])
     held, notes = references.shipped([run])
-    assert len(held["ppo"].joint) == 1 and not held["ppo"].scratch and not notes
-    assert held["ppo"].label == f"shipped records: joint {joint.settings['hash'][:8]} (1 seeds)"
+    found = references.of(run, {}, held)
+    assert len(found.joint) == 1 and not found.scratch and not notes
+    assert found.label == f"shipped records: joint {joint.settings['hash'][:8]} (1 seeds)"
     run.settings["settings"]["rows"] = 33
     held, notes = references.shipped([run])
-    assert not held["ppo"].joint and "of other settings: not used" in notes[0]
+    assert not references.of(run, {}, held).joint and "of other settings: not used" in notes[0]
 
 
 def test_the_default_folder_tells_sizes_apart():

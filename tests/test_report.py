@@ -14,10 +14,10 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from ludus.curricula import report
-from ludus.curricula.metrics import References
-from ludus.curricula.record import Record, RunError, read_run
-from ludus.curricula.report import choices, plots, scatter, tables
+from ludus.curricula import references, report, statistics
+from ludus.curricula.metrics import Scores
+from ludus.curricula.record import Record, Run, RunError, read_run
+from ludus.curricula.report import choices, plots, scatter, tables, words
 from ludus.curricula.report import page as page_of
 from ludus.curricula.report.summary import studies
 from ludus.curricula.report.words import headline, reading
@@ -27,6 +27,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "benchmarks"))
 import report_proof  # pyright: ignore[reportMissingImports]
 
 TASKS = ("ludus/Reach-v0", "ludus/Push-v0", "ludus/Lift-v0")
+CURRICULUM = {"name": "first-steps", "observation": 20, "action": 4}
 HOSTILE = "<script>alert(1)</script>"
 KEPT = {"finetune": 0.1, "replay": 0.97, "joint": 1.0, "scratch": 1.0}
 
@@ -55,19 +56,30 @@ def life(method: str, seed: int, tasks=TASKS, points=6, peak=0.98):
     return rows
 
 
+def honest(about) -> str:
+    """The hash that settings give; made-up ones get what no run has."""
+    run = Run(Path("made-up"), about, [], Scores.from_rows([]), {})
+    try:
+        return references.plan_of(run, about["regime"], keep_methods=True).hash
+    except RunError:
+        return "0" * 64
+
+
 def make(folder: Path, method="finetune", seed=0, rows=None, costs=None, tasks=TASKS, **settings):
     """A run folder, read."""
     folder.mkdir(parents=True)
     resets = {"optimizer": True, "buffer": True, "exploration": False}
     stages = [{"task": task, "steps": 10_000, "settings": {}, "resets": resets} for task in tasks]
     about = {
-        "format": 1, "suite": "0.1.0", "curriculum": {"name": "first-steps", "stages": stages}, "algorithm": "ppo",
+        "format": 1, "suite": "0.1.0", "curriculum": CURRICULUM | {"stages": stages}, "algorithm": "ppo",
         "settings": {"rows": 64}, "methods": [{"name": method, "settings": {}}] if method == "replay" else [],
         "regime": method if method in ("joint", "scratch") else "sequence", "label": f"{method}@ppo",
         "input": "instructed", "instructor": "fixed", "tier": "small", "seed": seed, "device": "cpu",
-        "hash": f"{len(method):064x}", "versions": {"python": "3.11.9", "torch": "2.13.0"}, "command": "ludus run",
+        "versions": {"python": "3.11.9", "torch": "2.13.0"}, "command": "ludus run",
     }  # fmt: skip
-    (folder / "run.json").write_text(json.dumps(about | settings))
+    about |= settings
+    about.setdefault("hash", honest(about))
+    (folder / "run.json").write_text(json.dumps(about))
     Record(folder / "evaluations.jsonl").write(*(life(method, seed, tasks) if rows is None else rows))
     paid = {"steps": 30_000, "seconds": 123.4, "parameters": 9000, "memory_kept_bytes": 3 * 2**20}
     (folder / "costs.json").write_text(json.dumps(paid if costs is None else costs))
@@ -215,16 +227,61 @@ def test_one_seed_says_that_it_has_no_interval(bench):
 
 def test_shipped_references_are_named_and_runs_of_the_report_come_first(bench):
     alone, joint, scratch = bench[:3], bench[6:9], bench[9:]
-    given = References([run.scores for run in joint], [run.scores for run in scratch], "shipped records, hash 1f3a")
-    assert "shipped records, hash 1f3a" in told(tables.comparison(alone, given))
-    wrong = References([run.scores for run in alone], [run.scores for run in alone], "shipped records, hash 1f3a")
+    given = references.shelf([*joint, *scratch])
+    hashes = [runs[0].settings["hash"][:8] for runs in (joint, scratch)]
+    named = f"shipped records: joint {hashes[0]} (3 seeds), scratch {hashes[1]} (3 seeds)"
+    assert named in told(tables.comparison(alone, given))
+    wrong = {joint[0].settings["hash"]: alone, scratch[0].settings["hash"]: alone}
     assert "shipped" not in told(tables.comparison(bench, wrong))
     assert tables.markdown(bench, wrong) == tables.markdown(bench)
-    with_them, without = tables.markdown(alone, {"ppo": given}), tables.markdown(alone, {"sac": given})
-    assert with_them.splitlines()[2] == tables.markdown(bench).splitlines()[2]
-    assert "| — | — |" in without
+    assert tables.markdown(alone, given).splitlines()[2] == tables.markdown(bench).splitlines()[2]
+    assert "| — | — |" in tables.markdown(alone, {"0" * 64: joint})
     both = told(tables.comparison(bench[:9], given))
-    assert "runs of this report; shipped records" in both
+    assert f"runs of this report; shipped records: scratch {hashes[1]} (3 seeds)" in both
+
+
+def varied(runs, *peaks):
+    """The runs with every score times the peak of their seed."""
+    stages = () if runs[0].regime == "joint" else TASKS
+    rows = [[row | {"success": row["success"] * p} for row in run.rows] for run, p in zip(runs, peaks, strict=True)]
+    made = zip(runs, rows, strict=True)
+    return [Run(run.folder, run.settings, found, Scores.from_rows(found, stages), run.costs) for run, found in made]
+
+
+def width(found):
+    assert found.low is not None and found.high is not None
+    return found.high - found.low
+
+
+def test_noise_of_the_references_is_in_the_intervals_of_what_is_divided_by_them(bench):
+    alone = bench[:3]
+    loud = [*varied(bench[6:9], 1.0, 0.7, 0.8), *varied(bench[9:], 1.0, 0.8, 0.9)]
+    (group, *_), held = studies([*alone, *loud])[0].groups, studies([*alone, *loud])[0].groups[1:]
+    for metric in ("forward_transfer", "meal.forward_transfer", "share_of_joint"):
+        exact = statistics.interval(group.numbers(metric))
+        assert group.interval(metric).estimate == exact.estimate
+        assert width(group.interval(metric)) > 2 * width(exact), metric
+    assert group.interval("average_performance") == statistics.interval(group.numbers("average_performance"))
+    for row, metric in zip(held, ("share_of_joint", "forward_transfer"), strict=True):  # against their own mean
+        found, own = row.interval(metric), statistics.interval(row.numbers(metric))
+        assert found[:3] == pytest.approx(own[:3]) and width(found) > 0
+
+
+def test_an_interval_that_most_resamples_cannot_give_is_a_dash_with_its_reason(bench):
+    perfect = [Run(r.folder, r.settings, [row | {"success": 1.0} for row in r.rows], r.scores, {}) for r in bench[9:11]]
+    perfect = [Run(r.folder, r.settings, r.rows, Scores.from_rows(r.rows, TASKS), {}) for r in perfect]
+    runs = [*bench[:3], *perfect, bench[11]]
+    cell = words.cell(studies(runs)[0].groups[0], "forward_transfer")
+    assert cell.range == "[—]" and re.search(r"−?\d", cell.text)
+    assert re.fullmatch(r"no interval: nothing to divide by in \d\d % of the resamples", cell.remark)
+    assert all(cell.remark in " ".join(shown.split()) for shown in (tables.markdown(runs), _page(runs)))
+
+
+def _page(runs):
+    return page_of.template("template.html").render(
+        sections=[page_of._section(study) for study in studies(runs)], videos=[], columns=words.COLUMNS,
+        css="", script="", allowed="", families=[],
+    )  # fmt: skip
 
 
 def test_references_are_of_the_same_algorithm_and_input(tmp_path, bench):
@@ -237,7 +294,7 @@ def test_references_are_of_the_same_algorithm_and_input(tmp_path, bench):
 def test_one_label_with_two_settings_is_two_rows(tmp_path, bench):
     longer = make(tmp_path / "a", hash="b" * 64)
     assert [group.name for group in studies([bench[0], longer])[0].groups] == [
-        "finetune@ppo · instructed · 000000",
+        f"finetune@ppo · instructed · {bench[0].settings['hash'][:6]}",
         "finetune@ppo · instructed · bbbbbb",
     ]
 

@@ -8,22 +8,22 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ..record import Run
-    from .summary import Given
+    from ..references import Shelf
 
 
 def write(
     runs: Sequence[Run],
     out: Path,
-    references: Given = None,
+    shipped: Shelf | None = None,
     videos: Sequence[Path] = (),
     families: Sequence[Mapping[str, Any]] = (),
 ) -> Path:
     """One self-contained HTML file about runs, at out; returns out.
 
-    references: for runs that have no joint or from-scratch runs beside them, for all or by algorithm.
+    shipped: references for runs that have no joint or from-scratch runs beside them (references.shipped).
     videos: mp4 files; small ones are embedded, others linked. families: population.json of evolutions, read.
     Raises RunError for runs that do not go together.
     """
     from .page import write  # draws: not needed by who only wants a table
 
-    return write(runs, out, references, videos, families)
+    return write(runs, out, shipped or {}, videos, families)

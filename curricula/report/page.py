@@ -17,9 +17,10 @@ from matplotlib.figure import Figure
 
 from .. import folder, metrics
 from ..record import Run, RunError, regular
+from ..references import EMPTY, Shelf
 from ..statistics import Interval
 from . import beside, choices, extra, family, plots, scatter
-from .summary import Given, Group, Study, plain, studies
+from .summary import Group, Study, plain, studies
 from .words import COLUMNS, cell, headline, number, quantity, reading, span_of
 
 EMBED = 4 * 2**20  # bytes; a larger video is linked
@@ -53,14 +54,14 @@ SETTINGS = ("algorithm", "methods", "regime", "input", "instructor", "tier", "de
 def write(
     runs: Sequence[Run],
     out: Path,
-    references: Given = None,
+    shipped: Shelf = EMPTY,
     videos: Sequence[Path] = (),
     families: Sequence[Mapping[str, Any]] = (),
 ) -> Path:
     """See report.write."""
     out = Path(out)
     out.parent.mkdir(parents=True, exist_ok=True)
-    sections = [_section(study) for study in studies(runs, references)]
+    sections = [_section(study) for study in studies(runs, shipped)]
     films = [film(Path(video), out.parent) for video in videos]
     parts = {"css": resource("style.css"), "script": resource("page.js"), "allowed": allowed(resource("page.js"))}
     parts |= {"families": list(family.trees(families))}

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from .. import metrics, statistics
+from .. import metrics, references, statistics
 from ..metrics import References, Scores
 from ..record import Run, RunError
+from ..references import EMPTY, Shelf
 from ..statistics import Interval
-
-Given = References | Mapping[str, References] | None  # for every algorithm, or by algorithm
 
 
 @dataclass(frozen=True)
@@ -47,6 +46,10 @@ class Group:
     def _measured(self) -> dict[str, list[metrics.Value]]:
         return {}
 
+    @cached_property
+    def _intervals(self) -> dict[str, Interval]:
+        return {}
+
     def values(self, metric: str) -> list[metrics.Value]:
         """One value per seed, worked out once."""
         if metric not in self._measured:
@@ -63,8 +66,20 @@ class Group:
         return np.array([float(v) if isinstance(v, int | float) and abs(v) < 1e300 else np.nan for v in found])
 
     def interval(self, metric: str) -> Interval:
-        """Mean over seeds; what belongs to one seed is drawn together."""
-        return statistics.interval([value for value, _ in self.values(metric)])
+        """Mean over seeds; what belongs to one seed is drawn together. Of a ratio the references are drawn as well."""
+        if metric not in self._intervals:
+            self._intervals[metric] = self._interval(metric)
+        return self._intervals[metric]
+
+    def _interval(self, metric: str) -> Interval:
+        found = statistics.interval(self.numbers(metric))
+        ratio = metrics.RATIOS.get(metric)
+        if ratio is None or found.low is None:
+            return found
+        own, base = ratio.sides(self.scores, self.references)
+        if ratio.regime == self.regime:  # these runs are the references: drawn once, against their own mean
+            base = base.mean(axis=0, keepdims=True)
+        return statistics.paired(own, base, ratio.of_means(base))._replace(estimate=found.estimate)
 
     def final_iqm(self) -> Interval:
         """Interquartile mean over seeds and tasks of the score at the end, drawn within tasks."""
@@ -107,14 +122,18 @@ class Study:
         return tuple(group for group in self.groups if group.regime == "sequence")
 
 
-def studies(runs: Sequence[Run], given: Given = None) -> list[Study]:
-    """Runs by curriculum and size, then by what shapes them. Raises RunError for none, or one seed twice."""
+def studies(runs: Sequence[Run], shipped: Shelf = EMPTY) -> list[Study]:
+    """Runs by curriculum and size, then by what shapes them. Raises RunError for none, or one seed twice.
+
+    shipped: references for those that have none among runs (references.shipped).
+    """
     if not runs:
         raise RunError("no runs to report on")
     found: dict[tuple, list[Run]] = {}
     for run in runs:
         found.setdefault((run.curriculum, plain(run.settings.get("tier")), _plan(run)), []).append(run)
-    return [Study(name, tier, _groups(members, given)) for (name, tier, _), members in found.items()]
+    here = references.shelf(runs)
+    return [Study(name, tier, _groups(members, here, shipped)) for (name, tier, _), members in found.items()]
 
 
 def _plan(run: Run) -> tuple[str, ...]:
@@ -122,7 +141,7 @@ def _plan(run: Run) -> tuple[str, ...]:
     return tuple(map(str, stages)) if isinstance(stages, list) else run.scores.tasks
 
 
-def _groups(runs: list[Run], given: Given) -> tuple[Group, ...]:
+def _groups(runs: list[Run], here: Shelf, shipped: Shelf) -> tuple[Group, ...]:
     found: dict[tuple[str, str, str], list[Run]] = {}
     for run in runs:
         key = run.label, plain(run.settings.get("input")), plain(run.settings.get("hash"))
@@ -132,9 +151,14 @@ def _groups(runs: list[Run], given: Given) -> tuple[Group, ...]:
         found[key].append(run)
     names = _names(list(found))
     return tuple(
-        Group(names[key], tuple(sorted(same, key=lambda run: run.seed)), references_for(same[0], runs, given), place)
+        Group(names[key], tuple(sorted(same, key=lambda run: run.seed)), _held(same, here, shipped), place)
         for place, (key, same) in enumerate(found.items())
     )
+
+
+def _held(same: list[Run], here: Shelf, shipped: Shelf) -> References:
+    """The references of runs under one hash; if a stage of one of them ended early, that is said of all."""
+    return references.of(next(filter(references.ended_early, same), same[0]), here, shipped)
 
 
 def _names(keys: list[tuple[str, str, str]]) -> dict[tuple[str, str, str], str]:
@@ -145,24 +169,6 @@ def _names(keys: list[tuple[str, str, str]]) -> dict[tuple[str, str, str], str]:
         parts = [label] + [input] * (labels[label] > 1) + [hash[:6]] * (inputs[label, input] > 1)
         names[label, input, hash] = " · ".join(parts)
     return names
-
-
-def references_for(run: Run, runs: Sequence[Run], given: Given = None) -> References:
-    """Joint and from-scratch runs of the same algorithm and input among runs; where there are none, those given."""
-    algorithm = run.settings["algorithm"]
-    shipped = (given.get(algorithm) if isinstance(given, Mapping) else given) or metrics.NONE
-    alike = [
-        other
-        for other in runs
-        if (other.settings["algorithm"], other.settings.get("input")) == (algorithm, run.settings.get("input"))
-    ]
-    joint = [other.scores for other in alike if other.regime == "joint"]
-    scratch = [other.scores for other in alike if other.regime == "scratch"]
-    here = "runs of this report"
-    labels = [here] * bool(joint or scratch)
-    if (shipped.joint and not joint) or (shipped.scratch and not scratch):
-        labels.append(shipped.label)
-    return References(joint or shipped.joint, scratch or shipped.scratch, "; ".join(labels) or "none")
 
 
 def plain(value: Any) -> str:

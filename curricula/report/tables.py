@@ -12,13 +12,14 @@ from rich.text import Text
 
 from ..metrics import measure, stages
 from ..record import Run
-from .summary import Given, Group, Study, references_for, studies
+from ..references import EMPTY, Shelf, of, shelf
+from .summary import Group, Study, studies
 from .words import COLUMNS, Cell, cell, headline, number, short_names
 
 
-def closing(run: Run, references: Given = None) -> RenderableType:
+def closing(run: Run, shipped: Shelf = EMPTY) -> RenderableType:
     """How one run went: every task before, at the end of its stage and at the end; then the measures."""
-    held = references_for(run, [run], references)
+    held = of(run, shelf([run]), shipped)
     table = Table("task", "untrained", "learnt", "at the end", "lost", title=Text(f"{run.label}, seed {run.seed}"))
     for column in table.columns[1:]:
         column.justify = "right"
@@ -57,9 +58,9 @@ def _stage(name: str, stage: dict) -> list[Text]:
     ]
 
 
-def comparison(runs: Sequence[Run], references: Given = None) -> RenderableType:
+def comparison(runs: Sequence[Run], shipped: Shelf = EMPTY) -> RenderableType:
     """Methods side by side, learning beside forgetting; a table per curriculum."""
-    return Lines(*(part for study in studies(runs, references) for part in _study(study)))
+    return Lines(*(part for study in studies(runs, shipped) for part in _study(study)))
 
 
 def _study(study: Study) -> list[RenderableType]:
@@ -78,7 +79,7 @@ def _rich(found: Cell) -> Text:
     text = Text(found.text, "bold")
     if found.range:
         text.append(f"\n{found.range}", "not bold dim")
-    if found.remark.startswith("not learnt"):
+    if found.remark and found.text != "—":
         text.append(f"\n{found.remark}", "not bold yellow")
     return text
 
@@ -90,9 +91,9 @@ def _footnotes(study: Study) -> list[Text]:
     return [Text("; ".join(notes + ["one seed: no interval"] * single), "dim")]
 
 
-def markdown(runs: Sequence[Run], references: Given = None) -> str:
+def markdown(runs: Sequence[Run], shipped: Shelf = EMPTY) -> str:
     """The same table for a README."""
-    return "\n".join(_markdown(study) for study in studies(runs, references))
+    return "\n".join(_markdown(study) for study in studies(runs, shipped))
 
 
 def _markdown(study: Study) -> str:
@@ -105,8 +106,7 @@ def _markdown(study: Study) -> str:
 def _markdown_row(group: Group) -> list[str]:
     cells = [cell(group, column.metric) for column in COLUMNS]
     texts = [f"{found.text} {found.range}".strip() for found in cells]
-    if cells[0].remark.startswith("not learnt"):
-        texts[0] += f" ({cells[0].remark})"
+    texts = [f"{t} ({c.remark})" if c.remark and c.text != "—" else t for t, c in zip(texts, cells, strict=True)]
     return [_escaped(text) for text in (group.name, str(len(group.runs)), *texts)]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -51,10 +51,17 @@ def cell(group: Group, metric: str) -> Cell:
     if not np.isfinite(found.estimate):
         notes = group.notes(metric)
         return Cell("—", "", _missing(group, metric, found, notes))
-    text, span = number(found.estimate), span_of(found)
+    return Cell(number(found.estimate), span_of(found), "; ".join(_remarks(group, metric, found)))
+
+
+def _remarks(group: Group, metric: str, found: Interval) -> Iterator[str]:
+    """What must stand beside a number."""
     if metric == "bars.learning" and group.unlearnt:
-        return Cell(text, span, f"not learnt: {unlearnt(group)}")
-    return Cell(text, span)
+        yield f"not learnt: {unlearnt(group)}"
+    if metric in metrics.RATIOS and group.references.note:
+        yield group.references.note
+    if _undefined(found):
+        yield found.note
 
 
 def _missing(group: Group, metric: str, found: Interval, notes: list[str]) -> str:
@@ -136,8 +143,9 @@ def reading(study: Study) -> list[tuple[str, str]]:
         ("references", f"{first.references.label}; joint: {_seeds(joint)}, from scratch: {_seeds(scratch)}."),
         (
             "seeds",
-            f"{seeds}. Mean over seeds; in brackets the 95 % bootstrap interval "
-            f"({statistics.RESAMPLES} resamples of whole seeds). One seed gives no interval.",
+            f"{seeds}. Mean over seeds; in brackets the 95 % bootstrap interval ({statistics.RESAMPLES} resamples of "
+            "whole seeds; for forward transfer and share of joint the references' seeds are drawn as well, by "
+            "themselves, and a single one counts as exact). One seed gives no interval.",
         ),
         ("policy", "deterministic in evaluations; one head for all tasks."),
         ("input", ", ".join(dict.fromkeys(plain(group.settings.get("input")) for group in study.groups)) + "."),
@@ -200,7 +208,14 @@ def _bytes(value: float) -> str:
 
 
 def span_of(found: Interval) -> str:
-    return "" if found.low is None or found.high is None else f"[{number(found.low)}, {number(found.high)}]"
+    if found.low is None or found.high is None:
+        return "[—]" if _undefined(found) else ""
+    return f"[{number(found.low)}, {number(found.high)}]"
+
+
+def _undefined(found: Interval) -> bool:
+    """Whether several seeds have an estimate, and nothing to tell its spread by."""
+    return found.low is None and found.seeds > 1 and bool(np.isfinite(found.estimate))
 
 
 def short_names(tasks: Sequence[str]) -> dict[str, str]:
