@@ -17,10 +17,12 @@ from ludus.agents.methods.clear import Clear, vtrace
 from ludus.agents.methods.clonex import ClonEx, best
 from ludus.agents.methods.distill import Distill, cross_entropy
 from ludus.agents.methods.ewc import Ewc, fisher
+from ludus.agents.methods.heads import Heads
 from ludus.agents.methods.l2 import L2
 from ludus.agents.methods.mas import Mas
 from ludus.agents.methods.online_ewc import OnlineEwc
 from ludus.agents.methods.packnet import PackNet, parted
+from ludus.agents.methods.progress_compress import ProgressCompress
 from ludus.agents.methods.quotas import Quotas
 from ludus.agents.methods.redo import ReDo, scores
 from ludus.agents.methods.shrink_perturb import ShrinkPerturb
@@ -390,9 +392,9 @@ def test_what_is_born_again_is_not_what_any_run_began_with_nor_what_another_meth
 @pytest.mark.parametrize(
     "method",
     [
-        METHODS["heads"](seed=0),
-        METHODS["distill"](steps=2, seed=0),
-        METHODS["progress-compress"](afresh=True, steps=2, seed=0),
+        Heads(seed=0),
+        Distill(steps=2, seed=0),
+        ProgressCompress(afresh=True, steps=2, seed=0),
         ShrinkPerturb(0.0, 1.0, seed=0),
     ],
 )
