@@ -77,7 +77,16 @@ class Plan:
         kept = self._beside(speakers.identity(self.speaker))  # so that runs without are hashed as before
         changed = {s.task: n for s in self.curriculum.tasks if (n := revisions.revision(s.task))}
         worlds = {"worlds": changed} if changed else {}
-        return {"results": RESULTS, "curriculum": content} | {k: getattr(self, k) for k in keys} | joint | kept | worlds
+        beside = joint | kept | worlds | self._against
+        return {"results": RESULTS, "curriculum": content} | {k: getattr(self, k) for k in keys} | beside
+
+    @property
+    def _against(self) -> dict[str, Any]:
+        """Settings of the league, where one sits in a stage and they are not as usual: so runs are hashed as before."""
+        from ..agents.team.league import League
+
+        settings = _league(self.curriculum, self.algorithm)
+        return {"league": settings} if settings not in (None, _defaults(League)) else {}
 
     @property
     def extras(self) -> dict[str, Any]:
@@ -224,14 +233,15 @@ def plan(
         raise registry.nearest(regime, list(REGIMES.values()), "regime")
     if methods and regime != "sequence":
         raise ValueError(f"regime {regime!r} trains without methods")
-    if not 0 <= seed < 2**32:
-        raise ValueError(f"seed must be from 0 to {2**32 - 1}, not {seed}")
+    if not isinstance(seed, int) or not 0 <= seed < 2**32:
+        raise ValueError(f"seed must be a whole number from 0 to {2**32 - 1}, not {seed!r}")
     sized = curriculum.at(tier)
     sized = sized.shortened(sized.algorithms[algorithm].budget if algorithm in sized.algorithms else 1.0)
     chosen = tuple(_settled(m, sized, algorithm) for m in methods)
     if len(teams := [m for m in methods if m in TEAMS]) > 1:
         raise ValueError(f"a team learns in one way: {' or '.join(teams)}?")
     settings = _settings(sized, algorithm)
+    _league(sized, algorithm)
     beside = memory, learns, speaker
     return Plan(sized, algorithm, settings, chosen, regime, input, instructor, tier, seed, device, *beside)
 
@@ -266,11 +276,14 @@ def _algorithm(name: str) -> str:
 
 def _method(name: str) -> tuple[str, Any]:
     """A method or a way to learn as a team by name, or one's own by 'module:Class'."""
+    from ..agents.method import Method
     from ..agents.methods import METHODS
     from ..agents.team.teams import TEAMS
 
     if ":" in name:
-        return name, registry.load(name)
+        if not (isinstance(kind := registry.load(name), type) and issubclass(kind, Method)):
+            raise ValueError(f"{name!r} is no method: a method is a subclass of ludus.agents.method.Method")
+        return name, kind
     if name not in METHODS and name not in TEAMS:
         raise registry.nearest(name, [*METHODS, *TEAMS, *REGIMES], "method")
     return name, METHODS.get(name) or TEAMS[name]
@@ -287,6 +300,8 @@ def _settings(curriculum: Curriculum, algorithm: str) -> dict[str, Any]:
     given = curriculum.algorithms.get(algorithm, Algorithm())
     _check_names(given.settings, inspect.signature(ALGORITHMS[algorithm].build).parameters, f"setting of {algorithm}")
     networks.check(given.settings)
+    if ALGORITHMS[algorithm].off_policy and given.settings.get("n_steps", 1) != 1:
+        raise ValueError(f"{algorithm} learns from single steps here: leave out its n_steps")
     if given.bound and not networks.gaussian(ALGORITHMS[algorithm]):
         able = ", ".join(name for name, kind in ALGORITHMS.items() if networks.gaussian(kind))
         raise ValueError(f"{algorithm} has no mean to bound: `bound` is for {able}")
@@ -317,13 +332,33 @@ def _settled(name: str, curriculum: Curriculum, algorithm: str) -> dict[str, Any
     kind = _method(name)[1]
     if kind.algorithms and algorithm not in kind.algorithms:
         raise ValueError(f"method {name!r} runs on {', '.join(kind.algorithms)}, not on {algorithm}")
-    parameters = inspect.signature(kind).parameters
-    defaults = {k: p.default for k, p in parameters.items() if k != "seed" and p.default is not p.empty}
+    parameters, defaults = inspect.signature(kind).parameters, _defaults(kind)
     given = curriculum.methods.get(f"{name}@{algorithm}", curriculum.methods.get(name, {}))
     _check_names(given, parameters, f"setting of {name}")
     if "tasks" in defaults:  # of packnet: who does not know how many will come leaves ever less to the later ones
         defaults["tasks"] = min(sum(s.announced for s in curriculum.stages), 255)
     return {"name": name, "settings": defaults | given}
+
+
+def _defaults(kind: Any) -> dict[str, Any]:
+    """What a method is made with unless one says otherwise, the seed apart."""
+    parameters = inspect.signature(kind).parameters
+    return {k: p.default for k, p in parameters.items() if k != "seed" and p.default is not p.empty}
+
+
+def _league(curriculum: Curriculum, algorithm: str) -> dict[str, Any] | None:
+    """All settings of the league that sits in some stage; None where none does. Raises ValueError for what is wrong."""
+    from ..agents.algorithms import ALGORITHMS
+    from ..agents.team.league import League, remembers_nothing, seats
+
+    given = curriculum.methods.get("league", {})
+    _check_names(given, usual := _defaults(League), "setting of league")
+    if not any(seats(stage.partners) for stage in curriculum.tasks):
+        return None
+    if algorithm in ALGORITHMS:  # an agent of somebody's own is refused where it is made
+        remembers_nothing(algorithm)
+    League(**given)
+    return usual | given
 
 
 def _check_names(given: dict[str, Any], known: Any, kind: str) -> None:

@@ -7,15 +7,21 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from duel import Duel
+from gymnasium import spaces
 
 from ludus import envs
-from ludus.agents.interface import Interface, WidthError
+from ludus.agents.interface import Body, Interface, WidthError
 from ludus.agents.learner import Learner
-from ludus.agents.team.league import League
+from ludus.agents.team.league import League, frozen
 from ludus.agents.team.match import Pool, against, points
 from ludus.agents.team.ratings import expected, rating, ratings
 from ludus.curricula import curriculum
+from ludus.curricula.plan import plan
 from ludus.curricula.runner import run
+from ludus.envs import UnknownName
+from ludus.envs.instructions import HashedWords
+from ludus.envs.views.instructed import Instructed
 from ludus.envs.views.partners import Partners
 from ludus.envs.views.sb3 import Sb3View
 
@@ -95,7 +101,7 @@ def test_until_somebody_comes_the_script_plays_and_then_the_league():
 
 def test_the_newest_self_is_drawn_as_often_as_asked_and_the_others_evenly():
     league, played = League(every=64, swap=32, latest=0.6, size=5, seed=3), []
-    league._learner = SimpleNamespace(num_timesteps=0, weights=dict)
+    league._learner = SimpleNamespace(num_timesteps=0, weights=dict, model=SimpleNamespace(device="cpu"))
     league._player = SimpleNamespace(predict=lambda rows, deterministic: (rows, None))
     league._load = lambda: played.append((league.playing, len(league.selves)))
     league._keep()
@@ -158,6 +164,72 @@ def test_going_on_from_a_saved_state_is_exact():
     assert all(np.array_equal(a[k], b[k]) for a, b in zip(other.selves, league.selves, strict=True) for k in a)
 
 
+# What may be chosen, and what is remembered
+
+
+class Rules(Duel):
+    """Numbers are chosen among five; bob may choose the one whose turn it is, ann the next one. right: who did."""
+
+    def __init__(self, num_envs):
+        super().__init__(num_envs)
+        self.action_spaces, self.right = dict.fromkeys(self.agents, spaces.Discrete(5)), []
+
+    def masks(self):
+        turn = (self.streams.table.sum(axis=1) % np.uint64(5)).astype(int)
+        return {"ann": np.eye(5, dtype=bool)[(turn + 1) % 5], "bob": np.eye(5, dtype=bool)[turn]}
+
+    def step(self, actions):
+        allowed, rows = self.masks(), np.arange(self.num_envs)
+        self.right.append({agent: allowed[agent][rows, actions[agent]].all() for agent in self.agents})
+        numbers = {agent: np.linspace(-1, 1, 5)[chosen][:, None] for agent, chosen in actions.items()}
+        self.action_spaces = dict.fromkeys(self.agents, spaces.Box(-1, 1, (1,), np.float32))
+        result = super().step(numbers)
+        self.action_spaces = dict.fromkeys(self.agents, spaces.Discrete(5))
+        return result
+
+
+def ruled(body):
+    """(a learner in self-play under rules, its env, the world)."""
+    world = Rules(8)
+    env = Sb3View(world, partners=SEATS)
+    if body:
+        width = Interface(2, 5, words=4, actions="discrete", tasks=("duel:make",))
+        env = Sb3View(Body(Instructed(Partners(world, SEATS), HashedWords(4)), width, 0))
+    learner = Learner("maskable-ppo", [League(every=64, swap=32)], device="cpu", settings=PPO)
+    learner.start("duel:make", env)
+    return learner, world
+
+
+@pytest.mark.parametrize("body", [False, True])
+def test_past_selves_choose_only_what_their_side_may_choose(body):
+    learner, world = ruled(body)
+    learner.learn(256)
+    assert len(world.right) == 32 and all(step == {"ann": True, "bob": True} for step in world.right)
+
+
+def test_a_policy_held_fast_is_told_what_it_may_choose_in_a_game():
+    learner, world = ruled(body=False)
+    world.right.clear()
+    points(world, {"left": frozen(learner), "right": frozen(learner)})
+    assert len(world.right) == 4 and all(step == {"ann": True, "bob": True} for step in world.right)
+    plain = self_play(League(), copies=4)
+    obs = np.zeros((4, 2), np.float32)
+    assert np.array_equal(frozen(plain)(obs), frozen(plain)(obs, np.zeros((4, 1), bool)))
+
+
+def test_policies_with_a_memory_are_refused_as_past_selves():
+    settings = {"n_steps": 8, "batch_size": 8}
+    learner = Learner("recurrent-ppo", [League()], device="cpu", settings=settings)
+    with pytest.raises(ValueError, match="past selves play without a memory, and recurrent-ppo has one"):
+        learner.start("duel:make", Sb3View(duel(), partners=SEATS))
+    learner = Learner("recurrent-ppo", device="cpu", settings=settings)
+    learner.start("duel:make", Sb3View(duel(), partners=SEATS))
+    with pytest.raises(ValueError, match="past selves play without a memory"):
+        frozen(learner)
+    with pytest.raises(ValueError, match="past selves play without a memory, and recurrent-ppo has one"):
+        plan(duels(), "recurrent-ppo", allow_code=True)
+
+
 # In a curriculum's body
 
 
@@ -168,7 +240,7 @@ def test_in_a_body_past_selves_see_what_the_learner_would_in_their_place():
     learner = Learner("ppo", [league], device="cpu", settings=PPO)
     learner.start("duel:make", env)
     rows = []
-    league._act = lambda obs: rows.append(obs) or np.zeros((6, 2))  # type: ignore[method-assign]
+    league._act = lambda obs, masks: rows.append(obs) or np.zeros((6, 2))  # type: ignore[method-assign]
     league._sit()
     mine = env.reset()
     env.step(np.zeros((6, 2)))
@@ -183,20 +255,42 @@ def test_a_side_that_sees_something_else_is_refused_by_name():
         learner.learn(32)
 
 
-def test_a_stage_of_a_curriculum_leaves_a_side_to_the_league(tmp_path, monkeypatch):
-    played = []
-    act = League._act
-    monkeypatch.setattr(League, "_act", lambda self, rows: played.append(self.playing) or act(self, rows))
-    made = curriculum.Curriculum.model_validate(
+def duels(partners: Any = SEATS, **league: Any) -> curriculum.Curriculum:
+    return curriculum.Curriculum.model_validate(
         {
             "name": "duels", "observation": 2, "action": 1, "words": 4,
-            "stages": [{"task": "duel:make", "steps": 384, "partners": SEATS}],
+            "stages": [{"task": "duel:make", "steps": 384, "partners": partners}],
             "evaluation": {"per_stage": 1, "episodes": 4, "last_episodes": 4},
             "algorithms": {"ppo": {"rows": 4, "settings": {"n_steps": 32, "batch_size": 64, "n_epochs": 1}}},
-            "methods": {"league": {"every": 128, "swap": 128, "latest": 0.0}},
+            "methods": {"league": league} if league else {},
         },
         context={"allow_code": True}, strict=False,
     )  # fmt: skip
+
+
+def test_settings_of_a_league_are_hashed_where_they_are_not_as_usual_and_somebody_sits_there():
+    hashed = lambda *given, **league: plan(duels(*given, **league), allow_code=True).hash  # noqa: E731
+    usual = hashed()
+    assert usual == hashed(every=50_000) == hashed(latest=0.5, swap=10_000, size=20)
+    assert "league" not in plan(duels(), allow_code=True).shape
+    others = [hashed(every=128), hashed(swap=128), hashed(latest=0.0), hashed(size=3)]
+    assert len({usual, *others}) == 5
+    nobody = {"right": "scripted"}
+    assert hashed(nobody) == hashed(nobody, every=128)
+
+
+def test_wrong_settings_of_a_league_are_refused_by_name_before_anything_starts():
+    with pytest.raises(UnknownName, match="no setting of league 'evry'; did you mean every"):
+        plan(duels(evry=128), allow_code=True)
+    with pytest.raises(ValueError, match="league: every and swap from 1"):
+        plan(duels(every=0), allow_code=True)
+
+
+def test_a_stage_of_a_curriculum_leaves_a_side_to_the_league(tmp_path, monkeypatch):
+    played = []
+    act = League._act
+    monkeypatch.setattr(League, "_act", lambda self, *given: played.append(self.playing) or act(self, *given))
+    made = duels(every=128, swap=128, latest=0.0)
     run(made, out=tmp_path / "run", allow_code=True, device="cpu")
     assert len(played) == 96 and len(set(played)) > 1  # the script played where the policy was tried
     assert (tmp_path / "run/metrics.json").exists()

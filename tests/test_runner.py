@@ -193,6 +193,10 @@ WRONG = {
         dict(curriculum=tiny(algorithms={"ppo": {"settings": {"n_stps": 8}}})),
         "no setting of ppo 'n_stps'; did you mean n_steps",
     ),
+    "several steps of an off-policy algorithm": (
+        dict(curriculum=tiny(algorithms={"sac": {"settings": {"n_steps": 3}}}), algorithm="sac"),
+        "sac learns from single steps here: leave out its n_steps",
+    ),
     "a setting of a method": (
         dict(curriculum=tiny(methods={"replay": {"sise": 1}}), methods=["replay"]),
         "no setting of replay 'sise'; did you mean size",

@@ -13,8 +13,10 @@ import torch
 
 from ...envs.core import World
 from ...envs.views.partners import LEAGUE, Partners, Policy
+from ..algorithms import ALGORITHMS
+from ..algorithms import algorithm as find
 from ..interface import Body
-from ..method import Method
+from ..method import Method, drawing
 from ..state import State
 
 
@@ -43,6 +45,7 @@ class League(Method):
     # where it sits
 
     def on_birth(self, learner, settings):
+        remembers_nothing(learner.algorithm)
         self._learner = learner
         return settings
 
@@ -59,15 +62,29 @@ class League(Method):
                 table.league = self.player(view.world)
 
     def player(self, world: World) -> Policy:
-        """Who plays another side of world: observations (n, …) -> actions (n, …)."""
-        body = _layer(world, Body)
-        if body is None:
-            return self._act
-        return lambda obs: body.lend(obs, self._act)
+        """Who plays the seats of world that are left to a league: observations (n, …) -> actions (n, …)."""
+        body, table = _layer(world, Body), _layer(world, Partners)
+
+        def play(obs: np.ndarray) -> np.ndarray:
+            mask = self._allowed(table, body, obs)
+            return self._act(obs, mask) if body is None else body.lend(obs, lambda rows: self._act(rows, mask))
+
+        return play
+
+    def _allowed(self, table: Any, body: Any, obs: np.ndarray) -> np.ndarray | None:
+        """(n, choices) bool what the agent that observes obs may choose, in the body's choices; None: everything.
+
+        A table asks with an observation alone; whose it is, is seen by which of those that it has shown it is.
+        """
+        if table is None or not self._learner.kind.masks:
+            return None
+        every = table.world.masks() or {}
+        mask = next((every.get(agent) for agent, seen in table._seen.items() if seen is obs), None)
+        return mask if body is None else body._acts[body.agents[0]].mask(mask, len(obs))  # as lend translates it
 
     # playing
 
-    def _act(self, rows: np.ndarray) -> np.ndarray:
+    def _act(self, rows: np.ndarray, masks: np.ndarray | None = None) -> np.ndarray:
         now = self._learner.num_timesteps
         if now - self._kept >= self.every:
             self._keep()
@@ -75,9 +92,8 @@ class League(Method):
         elif now - self._drawn >= self.swap:
             self._draw()
         self._acted += 1
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(_mixed(self._seed, self._acted))
-            return self._player.predict(rows, deterministic=False)[0]
+        with drawing(_mixed(self._seed, self._acted), self._learner.model.device):
+            return self._player.predict(rows, deterministic=False, **_masked(masks))[0]
 
     def _keep(self) -> None:
         self.selves.append(self._learner.weights())
@@ -117,11 +133,34 @@ class League(Method):
         self._load()
 
 
-def frozen(learner: Any) -> Policy:
+class Frozen:
+    """A learner's policy as it is now and stays. masked: whether it has to be told what it may choose."""
+
+    def __init__(self, learner: Any):
+        remembers_nothing(learner.algorithm)
+        self._policy, self.masked = _twin(learner.model.policy), learner.kind.masks
+        self._policy.load_state_dict(learner.model.policy.state_dict())
+
+    def __call__(self, obs: np.ndarray, masks: np.ndarray | None = None) -> np.ndarray:
+        """observations (n, …), and (n, choices) bool what is allowed (None: everything) -> deterministic actions."""
+        return self._policy.predict(obs, deterministic=True, **_masked(masks if self.masked else None))[0]
+
+
+def frozen(learner: Any) -> Frozen:
     """The learner's policy as it is now and stays: observations (n, …) -> deterministic actions (n, …)."""
-    policy = _twin(learner.model.policy)
-    policy.load_state_dict(learner.model.policy.state_dict())
-    return lambda obs: policy.predict(obs, deterministic=True)[0]
+    return Frozen(learner)
+
+
+def remembers_nothing(algorithm: str) -> None:
+    """Raises ValueError for an algorithm whose policies have a memory: past selves do not hear where episodes begin."""
+    if find(algorithm).recurrent:
+        able = ", ".join(name for name, kind in ALGORITHMS.items() if not kind.recurrent)
+        raise ValueError(f"past selves play without a memory, and {algorithm} has one; a league is for {able}")
+
+
+def _masked(masks: np.ndarray | None) -> dict[str, np.ndarray]:
+    """Only policies with masks can be told of them."""
+    return {} if masks is None else {"action_masks": masks}
 
 
 def seats(partners: dict[str, Any]) -> bool:

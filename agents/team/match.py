@@ -19,7 +19,8 @@ Player = Policy | str
 def points(world: World, players: Mapping[str, Player]) -> np.ndarray:
     """(num_envs,) what the first group of world makes in one game a copy: 1 if it earned more than the others, else 0.
 
-    players: group -> a policy, or "idle", "random" or "scripted". An even game is half a point. Always the same games.
+    players: group -> a policy (one that is `masked` is told what it may choose, too), or "idle", "random" or
+    "scripted". An even game is half a point. Always the same games.
     """
     n, first = world.num_envs, next(iter(world.groups))
     seeds = [SEED + i for i in range(n)]
@@ -40,12 +41,13 @@ def points(world: World, players: Mapping[str, Player]) -> np.ndarray:
 def _actions(world: World, players: Mapping[str, Player], obs, streams: Streams) -> dict[str, np.ndarray]:
     draw = streams.draw(np.arange(world.num_envs))
     script = world.scripted() if "scripted" in players.values() else {}
-    given = {}
+    masks, given = world.masks() or {}, {}
     for group, members in world.groups.items():
         for agent in members:
             space, player = world.action_spaces[agent], players[group]
             if callable(player):
-                given[agent] = player(obs[agent])
+                told = (masks.get(agent),) if getattr(player, "masked", False) else ()
+                given[agent] = player(obs[agent], *told)
             elif player == "scripted":
                 given[agent] = script[agent]
             else:
