@@ -321,11 +321,13 @@ def _source(name: str | Path):
     path = Path(name)
     if path.suffix in (".yaml", ".yml") or len(path.parts) > 1:
         if not path.is_file():
-            raise Invalid(f"{shown(str(name))}: no such file")
+            what = "is a folder, not a curriculum's YAML file" if path.is_dir() else "no such file"
+            raise Invalid(f"{shown(str(name))}: {what}")
         return path
     if str(name) not in names():
         tasks = [id.removeprefix(f"{registry.NAMESPACE}/") for id in registry.ids()]
-        raise registry.nearest(shown(str(name)), [*names(), *tasks], "curriculum or task")
+        error = registry.nearest(shown(str(name)), [*names(), *tasks], "curriculum or task")
+        raise error if "did you mean" in str(error) else registry.nearest(shown(str(name)), names(), "curriculum")
     return resources.files(str(__package__)) / "library" / f"{name}.yaml"
 
 

@@ -6,9 +6,11 @@ import copy
 import dataclasses
 import difflib
 import importlib
+import inspect
 import os
+import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import gymnasium
@@ -17,6 +19,9 @@ import numpy as np
 from .core import World, Wrapper
 
 NAMESPACE = "ludus"
+COMMON = {"max_episode_steps", "messages", "mute"}  # settings of every id
+_WRONG = re.compile(r"(?:unexpected keyword|multiple values for(?: keyword)?) argument '(\w+)'")
+_MOST = 300  # characters of a list of names in a message
 
 
 class UnknownName(ValueError):
@@ -60,7 +65,10 @@ def register(id: str, entry_point: str, *tags: str, **settings: Any) -> None:
 def nearest(name: str, names: Mapping[str, Any] | list[str], kind: str) -> UnknownName:
     """The error for a name that is not among names."""
     near = difflib.get_close_matches(name, list(names), n=3, cutoff=0.4)
-    hint = f"did you mean {', '.join(near)}?" if near else f"there is: {', '.join(sorted(names)) or 'nothing'}"
+    all_of_them = ", ".join(sorted(names)) or "nothing"
+    if len(all_of_them) > _MOST:
+        all_of_them = all_of_them[:_MOST].rpartition(",")[0] + f" and more, {len(names)} in all"
+    hint = f"did you mean {', '.join(near)}?" if near else f"there is: {all_of_them}"
     return UnknownName(f"no {kind} {name!r}; {hint}")
 
 
@@ -82,7 +90,11 @@ def spec(id: str) -> TaskSpec:
 
 
 def ids(*tags: str) -> tuple[str, ...]:
-    """The registered ids that carry all of the tags, in the catalogue's order."""
+    """The registered ids that carry all of the tags, in the catalogue's order. Raises UnknownName for a tag of none."""
+    known = {t for s in _SPECS.values() for t in s.tags} if tags else set()
+    for tag in tags:
+        if tag not in known:
+            raise nearest(tag, sorted(known), "tag")
     return tuple(i for i, s in _SPECS.items() if set(tags) <= set(s.tags))
 
 
@@ -102,6 +114,39 @@ def load(entry_point: str) -> Any:
         return getattr(importlib.import_module(module, __package__), name)
     except (ImportError, AttributeError) as error:
         raise UnknownName(f"cannot load {entry_point!r}: {error}") from error
+
+
+def forwards(to: type | Callable[[Mapping[str, Any]], Iterable[type]]) -> Callable[[Any], Any]:
+    """Say of an entry point who takes its **settings, for the error that a wrong one gets.
+
+    to: a class, or a function from the settings to the classes.
+    """
+
+    def mark(build: Any) -> Any:
+        build.forwards = to
+        return build
+
+    return mark
+
+
+def _unknown(id: str, build: Any, settings: Mapping[str, Any], wrong: str) -> UnknownName:
+    """The error for a setting that build does not take: the nearest of those that it does, itself or by a class."""
+    names = _named(build) if not isinstance(build, type) else set()
+    to = build if isinstance(build, type) else getattr(build, "forwards", None)
+    for kind in () if to is None else (to,) if isinstance(to, type) else to(settings):
+        for each in (c for c in kind.__mro__ if "__init__" in vars(c)):
+            names |= _named(each.__init__)
+    names -= {"self", "num_envs", "args", "kwargs", wrong}
+    task = re.sub(r"-v\d+$", "", id.partition("#")[0].rpartition("/")[2])
+    return nearest(wrong, sorted(names | COMMON), f"setting of {task}")
+
+
+def _named(build: Any) -> set[str]:
+    """The names that a function has standard values for, none where it is not written in Python."""
+    try:
+        return {p.name for p in inspect.signature(build).parameters.values() if p.default is not p.empty}
+    except (TypeError, ValueError):
+        return set()
 
 
 def make(
@@ -127,11 +172,15 @@ def make(
             raise ValueError(f"{name} must be a whole number from 1, not {number!r}")
     task = spec(id)
     build = load(task.entry_point)
+    given = copy.deepcopy(dict(task.settings)) | settings
     try:
-        world = build(num_envs=num_envs, **(copy.deepcopy(dict(task.settings)) | settings))
+        world = build(num_envs=num_envs, **given)
     except TypeError as error:
-        if "unexpected keyword argument" in str(error) or "takes no arguments" in str(error):
-            raise ValueError(f"{task.id} does not take these settings ({', '.join(settings)}): {error}") from error
+        wrong = _WRONG.search(str(error))
+        if wrong and wrong[1] in given:
+            raise _unknown(task.id, build, given, wrong[1]) from None
+        if "takes no arguments" in str(error):
+            raise ValueError(f"{task.id} does not take these settings: {', '.join(settings)}") from error
         raise
     if messages:
         from .views.messages import Messages

@@ -113,3 +113,15 @@ def test_behind_an_address_it_is_asked_there_and_never_on_a_folders_word(life, t
     run.settings["language_model"] = {"model": "someone/something", "offline": False}
     with pytest.raises(RunError, match="no model of the hub on this machine"):
         ablate.instructor(run)
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ({"language": "fr"}, "no language to instruct in 'fr'"),
+        ({"langage": "zh"}, "no setting of a language model 'langage'; did you mean language"),
+    ],
+)
+def test_a_slip_in_what_a_language_model_is_given_is_told_at_once(settings, says):
+    with pytest.raises(ValueError, match=says):
+        LanguageModel("shipped", **settings)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import difflib
 import os
 import threading
 import time
@@ -22,6 +23,8 @@ from .prompts import prompt
 from .script import Script
 
 MODES = ("choose", "write", "program")
+LANGUAGES = ("en", "zh")
+OWN = ("language", "success", "cache", "calls", "tokens", "seconds", "timeout", "model", "mode")
 CACHE = "LUDUS_INSTRUCTOR_CACHE"  # environment: the file that answers are kept in
 TRIES = 3  # times that a program's instruction is told until it is done
 
@@ -87,6 +90,11 @@ class LanguageModel:
     ):
         if mode not in MODES:
             raise nearest(str(mode), list(MODES), "mode of instructing")
+        if language not in LANGUAGES:
+            raise nearest(str(language), list(LANGUAGES), "language to instruct in")
+        for name in loading:  # what is not ours is transformers'; what is nearly ours is a slip
+            if difflib.get_close_matches(name, OWN, 1, 0.8):
+                raise nearest(name, list(OWN), "setting of a language model")
         self.name, self.mode, self.language, self.success = model, mode, language, success
         self.limits = {"calls": calls, "tokens": tokens, "seconds": seconds}
         self.timeout, self._loading = timeout, loading

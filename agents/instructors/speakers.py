@@ -8,9 +8,8 @@ from typing import Any
 
 from ...envs.registry import nearest
 from . import loading
-from .language_model import MODES
+from .language_model import LANGUAGES, MODES
 
-LANGUAGES = ("en", "zh")
 USUAL: dict[str, Any] = {  # of LanguageModel and of loading.load, and an address
     "model": loading.SHIPPED, "mode": "choose", "language": "en", "endpoint": None, "offline": True, "dtype": "auto",
     "device": "auto", "calls": None, "tokens": None, "seconds": None, "timeout": 120.0,
