@@ -79,7 +79,7 @@ WRONG = {
     "command": (["rnu"], "did you mean 'run'"),
     "option": (["run", "first-steps", "--sed", "1"], "no such option"),
     "argument": (["run"], "missing argument"),
-    "tag": (["envs", "teem"], "no tag 'teem'; did you mean team"),
+    "tag": (["envs", "teem"], "no tag or task 'teem'; did you mean team"),
     "curriculum": (["run", "frist-steps"], "no curriculum or task 'frist-steps'; did you mean first-steps"),
     "file": (["run", "nowhere.yaml"], "nowhere.yaml: no such file"),
     "algorithm": (["run", "tiny.yaml", "--algorithm", "pp"], "no algorithm 'pp'; did you mean ppo"),
@@ -269,3 +269,15 @@ def test_help_is_quick():
     started("--help").communicate(timeout=60)
     after = os.times()
     assert after.children_user + after.children_system - before.children_user - before.children_system < 1.0
+
+
+def test_tasks_are_listed_by_family_by_tag_or_by_name_and_say_what_there_is_to_choose_from(capsys):
+    def listed(*words):
+        _, out, _ = call(capsys, "envs", *words, "--json")
+        return {t["id"]: t["action"] for t in json.loads(out)}
+
+    assert listed("GridWorld-v0", "Lift-v0") == {"ludus/GridWorld-v0": ["5 choices"], "ludus/Lift-v0": ["(4,)"]}
+    assert listed("games", "single") == listed("unity", "single")
+    assert "×" in listed("WallJump-v0")["ludus/WallJump-v0"][0]
+    code, _, err = call(capsys, "bench", "first-steps", "--methods", "")
+    assert code == 2 and "--methods names no method" in err
