@@ -24,10 +24,12 @@ class Method:
 
     algorithms: the algorithms it runs on ("ppo", "sac", …); None: all of them.
     working: the parts of its state that are about the present task alone, and so no memory of the past.
+    apart: whether a task that has ended is acted on with weights of its own (by on_test_start).
     """
 
     algorithms: tuple[str, ...] | None = None
     working: frozenset[str] = frozenset({"recent", "generator"})
+    apart: bool = False
 
     def on_birth(self, learner: Learner, settings: dict[str, Any]) -> dict[str, Any]:
         """Before the SB3 algorithm is made: return the keyword arguments it should be made with."""
@@ -61,6 +63,11 @@ class Method:
 
     def on_test_end(self, learner: Learner, task: str) -> None:
         """After the trial; put back what on_test_start changed."""
+
+    @classmethod
+    def switches(cls) -> bool:
+        """Whether the policy may be another one from task to task when it is tried."""
+        return cls.on_test_start is not Method.on_test_start
 
     def private(self, learner: Learner) -> frozenset[str]:
         """Names of the policy's parameters that the method keeps for each task alone: others leave them be."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -89,7 +91,7 @@ def told(stage: Stage) -> dict[str, Any]:
 
 
 def load(run: Run, stage: int, task: str) -> tuple[World, Act]:
-    """One copy of task in the run's body, and the policy as it was at the end of stage.
+    """One copy of task in the run's body, and the policy as it was at the end of stage and was tried on that task.
 
     Raises RunError for weights that are missing, damaged, or of another shape.
     """
@@ -97,15 +99,58 @@ def load(run: Run, stage: int, task: str) -> tuple[World, Act]:
     from safetensors.numpy import load as read
 
     made = curriculum_of(run)
-    path = inside(run.folder, f"policies/stage-{stage}.safetensors")
-    if path.stat().st_size > MAX_WEIGHTS:
-        raise RunError(f"{path}: larger than the {MAX_WEIGHTS} bytes that are read")
+    path = _weights(run, f"stage-{stage}", MAX_WEIGHTS)
     try:
-        weights = read(path.read_bytes())
+        weights = read(path.read_bytes()) | _otherwise(run, made, stage, task)
         s = run.settings
         return dressed(made, s["input"], s["algorithm"], s["settings"], task, weights, s.get("methods", ()))
     except (SafetensorError, RuntimeError, TypeError, KeyError) as error:
         raise RunError(f"{path}: not this run's policy: {' '.join(str(error).split())[:160]}") from None
+
+
+def _weights(run: Run, name: str, most: int) -> Path:
+    """A file of policies, of at most so many bytes. Raises RunError."""
+    path = inside(run.folder, f"policies/{name}.safetensors")
+    if path.stat().st_size > most:
+        raise RunError(f"{path}: larger than the {most} bytes that are read")
+    return path
+
+
+def _otherwise(run: Run, made: Curriculum, stage: int, task: str) -> dict[str, np.ndarray]:
+    """What is not as in the stage's own policy where it is tried on that task: name -> array.
+
+    Raises RunError where a method makes it another one and the folder, of an older run, does not hold that.
+    """
+    from safetensors import safe_open
+
+    if task not in [t.task for t in made.tasks]:
+        return {}
+    name, prefix = f"stage-{stage}.tasks", f"{made.index(task)}/"
+    if not (run.folder / "policies" / f"{name}.safetensors").exists():
+        if (method := _missed(run, made, stage, task)) is not None:
+            own = made.stages[stage].task
+            raise RunError(f"{run.folder}: {method} acts in {task} with other weights than in {own}, and only those of "
+                           f"{own} were kept after stage {stage + 1}; run it anew")  # fmt: skip
+        return {}
+    with safe_open(_weights(run, name, MAX_WEIGHTS * len(made.tasks)), "numpy") as file:
+        return {k.removeprefix(prefix): file.get_tensor(k) for k in file.keys() if k.startswith(prefix)}  # noqa: SIM118
+
+
+def _missed(run: Run, made: Curriculum, stage: int, task: str) -> str | None:
+    """The method for which a stage's own policy is not what acted on a task that had been met; None: it is."""
+    from ..agents.methods import METHODS
+
+    met = {s.task: called for s, called in zip(made.stages[: stage + 1], _called(made), strict=False)}
+    if met.get(task, own := _called(made)[stage]) == own:
+        return None
+    ended = stage + 1 == len(made.stages) or made.stages[stage + 1].announced
+    kinds = {m["name"]: METHODS[m["name"]] for m in run.settings.get("methods", ()) if m["name"] in METHODS}
+    return next((n for n, kind in kinds.items() if kind.switches() and (kind.apart or not ended)), None)
+
+
+def _called(made: Curriculum) -> list[str]:
+    """For each stage the task that the learner heard of."""
+    return list(itertools.accumulate((s.task if s.announced else "" for s in made.stages), lambda a, b: b or a))
 
 
 def dressed(

@@ -19,6 +19,7 @@ from safetensors.numpy import save as safetensors
 
 from ..agents import algorithms
 from ..agents.learner import Learner
+from ..agents.method import Method
 from ..agents.outsider import Outsider, outside
 from ..agents.state import State
 from ..agents.team import league
@@ -103,7 +104,8 @@ class Life:
         torch.set_num_threads(1)  # small networks: more is slower as soon as anything else runs
         self.plan, self.path, self._progress = plan, path, progress or (lambda _: None)
         self.parts, self.tasks = plan.parts, plan.curriculum.tasks
-        self._called = {part.name: part.called for part in reversed(self.parts)}  # task -> what the learner knows it by
+        self._called: dict[str, str] = {}  # task -> what the learner knows it by, of those that it has met
+        self._switches = any(m.switches() for m in build_methods(plan) if isinstance(m, Method))
         self.record = Record(path / "evaluations.jsonl")
         self.costs: dict[str, float] = {}
         self._evaluations, self._share, self._threads = evaluations, share, threads
@@ -174,6 +176,7 @@ class Life:
             self.learner = self._newborn()
         self.env = self._env(part)
         self.at |= {"stage": stage, "point": 0, "offset": self.learner.num_timesteps}
+        self._called[part.name] = part.called
         if part.announced:
             self.learner.start(part.called, self.env, part.resets, part.span, part.explore)
         else:
@@ -209,16 +212,32 @@ class Life:
                 self.learner.finish()
         self._evaluate(self.at["stage"], self._tried(part), last=True)
         self.mind.stage_ended(part.name)
-        policies = self.path / "policies"
-        policies.mkdir(exist_ok=True)
-        with self.learner.trial(part.called):  # as it is tried, which a method may have changed
-            weights = safetensors(_sorted(self.learner.weights()))
-        folder.write(policies / f"stage-{self.at['stage']}.safetensors", weights)
+        self._keep(part)
         self.at["before"] += self.learner.num_timesteps - self.at["offset"]
         self.at["offset"] = self.learner.num_timesteps
         self._hear()
         self.env.close()
         _hand_back()
+
+    def _keep(self, part: Part) -> None:
+        """Write the policy as it is tried, which a method may have changed; where that depends on the task, of each."""
+        policies = self.path / "policies"
+        policies.mkdir(exist_ok=True)
+        with self.learner.trial(part.called):
+            own = self.learner.weights()
+        folder.write(policies / f"stage-{self.at['stage']}.safetensors", safetensors(_sorted(own)))
+        if self._switches:
+            otherwise = safetensors(_sorted(self._otherwise(own)))
+            folder.write(policies / f"stage-{self.at['stage']}.tasks.safetensors", otherwise)
+
+    def _otherwise(self, own: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """ "<index of a task>/<name>" -> array: what is not as in the stage's own policy where that task is tried."""
+        found = {}
+        for i, task in enumerate(self.tasks):
+            with self.learner.trial(self._called.get(task.task, task.task)):
+                weights = self.learner.weights()
+            found |= {f"{i}/{k}": w for k, w in weights.items() if not np.array_equal(w, own[k])}
+        return found
 
     def _tried(self, part: Part) -> Sequence[int]:
         return part.tasks if self.plan.regime == "scratch" else range(len(self.tasks))
@@ -324,6 +343,7 @@ class Life:
 
     def _go_on(self, arrays: dict[str, np.ndarray], meta: dict[str, Any]) -> None:
         self.at, self._success = meta["at"], meta["success"]
+        self._called = {part.name: part.called for part in self.parts[: self.at["stage"] + 1]}
         self.env = self._env(self.parts[self.at["stage"]])
         state = State(arrays, meta)
         self.env.restore({k.removeprefix("env/"): v for k, v in arrays.items() if k.startswith("env/")})

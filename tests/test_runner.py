@@ -1,17 +1,20 @@
 """A run can be stopped anywhere and goes on as if it had not been; trying a policy does not change it."""
 
+import contextlib
 import errno
 import fcntl
 import json
 import os
 import sys
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pytest
 
 from ludus.agents.learner import Learner
-from ludus.curricula import evaluation, plan, record, runner
+from ludus.agents.method import Method
+from ludus.curricula import actors, evaluation, plan, record, runner
 from ludus.curricula.curriculum import Curriculum
 from ludus.curricula.runner import Stopped
 from ludus.envs import UnknownName
@@ -171,6 +174,94 @@ def test_from_scratch_every_stage_is_a_new_life_on_its_own_task(tmp_path):
     same = record.read_run(go(tmp_path / "twice", regime="scratch", curriculum=twice))
     scores = {(r["stage"], r["stage_step"]): r["return"] for r in same.rows}
     assert scores[0, 1024] == scores[1, 1024] and scores[0, 512] == scores[1, 512]
+
+
+FEW = {"steps": 20, "size": 200, "batch": 32}
+SEVERAL = {
+    "packnet": FEW | {"share": 0.5},
+    "heads": {},
+    "distill": FEW,
+    "progress-compress": FEW | {"samples": 32},
+}
+SILENT = {"task": "ludus/Lift-v0", "steps": 1000, "announced": False}  # nothing ends before it: columns stay apart
+
+
+@pytest.mark.parametrize("name", SEVERAL)
+def test_the_policies_of_a_run_act_on_every_task_as_they_were_tried_there(tmp_path, name):
+    """What a saved policy scores on the evaluations' own episodes is the last row of its stage, task by task."""
+    made = tiny(
+        stages=[*TINY["stages"], SILENT],
+        methods={name: SEVERAL[name]},
+        evaluation=TINY["evaluation"] | {"per_stage": 1},
+    )
+    run = record.read_run(go(tmp_path / "run", curriculum=made, methods=[name]))
+    for row in run.rows:
+        if row["last"]:
+            single, act = actors.load(run, row["stage"], row["task"])
+            single.close()
+            with contextlib.closing(actors.world(run, row["task"], row["episodes"])) as world:
+                scores = evaluation.evaluate(world, act)
+            assert scores.items() <= row.items(), (row["stage"], row["task"])
+    assert actors.stages(run) == [0, 1, 2]
+
+
+@pytest.mark.parametrize("name", SEVERAL)
+def test_of_an_older_folder_only_what_it_holds_is_loaded(tmp_path, name):
+    made = tiny(methods={name: SEVERAL[name]}, evaluation=TINY["evaluation"] | {"per_stage": 1})
+    run = record.read_run(go(tmp_path / "run", curriculum=made, methods=[name]))
+    for file in (run.folder / "policies").glob("*.tasks.safetensors"):
+        file.unlink()
+    for stage, task in ((0, "ludus/Reach-v0"), (0, "ludus/Push-v0"), (1, "ludus/Push-v0")):
+        actors.load(run, stage, task)[0].close()
+    if name in ("packnet", "heads"):
+        with pytest.raises(record.RunError, match=f"{name} acts in ludus/Reach-v0 with other weights .*; run it anew"):
+            actors.load(run, 1, "ludus/Reach-v0")
+    else:  # one policy for all that has ended
+        actors.load(run, 1, "ludus/Reach-v0")[0].close()
+
+
+def test_a_run_of_methods_that_know_no_tasks_keeps_one_policy_a_stage(calm):
+    assert {p.name for p in (calm / "policies").iterdir()} == {"stage-0.safetensors", "stage-1.safetensors"}
+    actors.load(record.read_run(calm), 1, "ludus/Reach-v0")[0].close()
+
+
+class Hears(Method):
+    """Notes what it is tried on."""
+
+    tried: ClassVar[list[str]] = []
+
+    def on_test_start(self, learner, task):
+        self.tried.append(task)
+
+
+def test_a_task_is_tried_by_the_name_that_it_was_met_by_last_also_after_a_stop(tmp_path, monkeypatch):
+    """Push comes silently under Reach's name, and then as itself."""
+    stages = [*TINY["stages"], TINY["stages"][1]]
+    stages[1] = stages[1] | {"announced": False}
+    made = tiny(stages=stages, evaluation={"per_stage": 1, "episodes": 2, "last_episodes": 2})
+    own = f"{__name__}:Hears"
+    Hears.tried.clear()
+    go(tmp_path / "run", curriculum=made, methods=[own], allow_code=True)
+    reach, push = "ludus/Reach-v0", "ludus/Push-v0"
+    tried = [[reach, push], [reach, push], [reach, reach], [reach, push]]  # untrained, then at each stage's end
+    own_policy = [[], [reach], [reach], [push]]  # and as its policies are kept
+    expected = [name for a, b in zip(tried, own_policy, strict=True) for name in a + b + (a if b else [])]
+    assert Hears.tried == expected
+    learn, calls = Learner.learn, []
+
+    def stopping(self, steps):
+        calls.append(steps)
+        if len(calls) == 2 * runner.PIECES + 2:
+            raise KeyboardInterrupt
+        return learn(self, steps)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Learner, "learn", stopping)
+        with pytest.raises(Stopped):
+            go(tmp_path / "again", curriculum=made, methods=[own], allow_code=True)
+    Hears.tried.clear()
+    go(tmp_path / "again", curriculum=made, methods=[own], allow_code=True, resume=True)
+    assert Hears.tried == expected[-5:] and content(tmp_path / "again") == content(tmp_path / "run")
 
 
 def test_a_sac_run_has_methods_of_its_own(tmp_path):

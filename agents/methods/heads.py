@@ -18,6 +18,8 @@ from .behaviour import Weights, acting, copied, load, reborn
 class Heads(Method):
     """afresh: a new task's head starts anew; otherwise from the last task's. seed: of fresh heads."""
 
+    apart = True
+
     def __init__(self, afresh: bool = True, seed: int = 0):
         self.afresh, self.seed = afresh, seed
         self.heads: dict[str, Weights] = {}

@@ -24,6 +24,8 @@ class PackNet(Method):
     size, steps, rate, batch: of the retraining after pruning. At most 255 tasks.
     """
 
+    apart = True
+
     def __init__(
         self,
         tasks: int = 0,
