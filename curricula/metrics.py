@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..envs.registry import nearest
-from .scores import MISSING, WINDOW, Scores
+from .scores import MISSING, Scores
 
 LEARNT = 0.9  # R[i, i] from which a stage counts as learnt
 BAR_EPISODES = 100  # episodes behind each score of the bars
@@ -425,8 +425,10 @@ def _own_tasks(scores: Scores) -> list[str]:
 
 def _points(scores: Scores, stages: Iterable[int]) -> str:
     sizes = {stage: len(scores.window(stage)) for stage in stages}
-    few = [f"{size} in stage {stage}" for stage, size in sizes.items() if 0 < size < WINDOW]
-    return f"points: mean of the last {WINDOW} evaluations of a stage" + (f"; only {', '.join(few)}" if few else "")
+    if scores.width == 1:
+        return "points: the last evaluation of a stage, as the method changes the policy when a stage ends"
+    few = [f"{size} in stage {stage + 1}" for stage, size in sizes.items() if 0 < size < scores.width]
+    return f"points: mean of the last {scores.width} evaluations of a stage" + (f"; only {', '.join(few)}" if few else "")
 
 
 def _held_against(references: References, runs: Sequence[Scores]) -> str:

@@ -224,7 +224,7 @@ def read_run(folder: str | Path) -> Run:
     costs = read_json(inside(folder, "costs.json")) if (folder / "costs.json").exists() else {}
     stages = stages_of(settings)
     trained = () if settings["regime"] == "joint" else stages
-    return Run(folder, settings, rows, Scores.from_rows(rows, trained, stages or ()), costs)
+    return Run(folder, settings, rows, Scores.from_rows(rows, trained, stages or (), width_of(settings)), costs)
 
 
 def read_settings(folder: Path) -> dict[str, Any]:

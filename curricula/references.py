@@ -17,7 +17,7 @@ from .curriculum import Curriculum
 from .metrics import METRICS, References, measure
 from .plan import Plan
 from .record import Run, RunError, _loads, regular
-from .scores import Scores
+from .scores import Scores, width_of
 
 KEPT = ("stage", "step", "stage_step", "last")  # of an evaluation, beside every task's score and episodes
 LIMIT = 64 << 20  # bytes of a file of rows
@@ -54,7 +54,7 @@ def run_of(row: Mapping[str, Any], source: str = "results") -> Run:
         settings = {**row["settings"], "label": row["label"], "seed": int(row["seed"]), "hash": row["hash"]}
         curriculum = Curriculum.model_validate_json(json.dumps(settings["curriculum"]), context=NAMED)
         stages = () if settings["regime"] == "joint" else tuple(s.task for s in curriculum.stages)
-        scores = Scores.from_rows(list(_rows(row["evaluations"])), stages)
+        scores = Scores.from_rows(list(_rows(row["evaluations"])), stages, width=width_of(settings))
         return Run(Path(source), settings, [], scores, dict(row.get("costs", {})))
     except (KeyError, TypeError, ValueError, IndexError) as error:
         raise RunError(

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 WINDOW = 5  # evaluations that a point of the default measures averages
+CONSOLIDATE = frozenset({"packnet", "progress-compress", "distill"})  # methods that change the policy as a stage ends
 MISSING = float("nan")
 
 
@@ -21,6 +22,7 @@ class Scores:
     stage: (E,) the stage being trained, -1 before any. step: (E,) steps of the life. stage_step: (E,) of the stage.
     last: (E,) whether the evaluation ends its stage. tasks: N names.
     trained: for each stage of the plan the column it trains; () where all tasks are trained at once.
+    width: evaluations that a point averages: 1 where the policy is another one after its stage, see width_of.
     """
 
     score: np.ndarray
@@ -31,6 +33,7 @@ class Scores:
     episodes: np.ndarray
     tasks: tuple[str, ...]
     trained: tuple[int, ...]
+    width: int = WINDOW
 
     def __post_init__(self) -> None:
         outside = (self.score < 0) | (self.score > 1)
@@ -43,7 +46,11 @@ class Scores:
 
     @classmethod
     def from_rows(
-        cls, rows: Sequence[Mapping[str, Any]], stages: Sequence[str] | None = None, tasks: Sequence[str] = ()
+        cls,
+        rows: Sequence[Mapping[str, Any]],
+        stages: Sequence[str] | None = None,
+        tasks: Sequence[str] = (),
+        width: int = WINDOW,
     ) -> Scores:
         """From rows of evaluations.jsonl.
 
@@ -70,6 +77,7 @@ class Scores:
             episodes=episodes,
             tasks=tuple(names),
             trained=tuple(column[task] for task in (names if stages is None else stages)),
+            width=width,
         )
 
     @property
@@ -111,8 +119,8 @@ class Scores:
         return np.diagonal(self.square)
 
     def window(self, stage: int) -> np.ndarray:
-        """Indices of the last WINDOW evaluations of a stage (fewer where there are fewer); () before it has ended."""
-        return np.flatnonzero(self.stage == stage)[-WINDOW:] if self.ended(stage) else np.array([], int)
+        """Indices of the last `width` evaluations of a stage (fewer where there are fewer); () before it has ended."""
+        return np.flatnonzero(self.stage == stage)[-self.width :] if self.ended(stage) else np.array([], int)
 
     def point(self, stage: int) -> np.ndarray:
         """p (N,): mean score of every task over window(stage); NaN where one of them is missing."""
@@ -138,3 +146,12 @@ class Scores:
     def aucs(self) -> np.ndarray:
         """(S,) auc of every stage."""
         return np.array([self.auc(stage) for stage in range(len(self.trained))])
+
+
+def width_of(settings: Mapping[str, Any]) -> int:
+    """How many evaluations a point of this run averages, from its settings (run.json).
+
+    A policy that is pruned, compressed or taught anew as its stage ends was another one in the evaluations before: they
+    say nothing of what the life goes on with.
+    """
+    return 1 if any(method.get("name") in CONSOLIDATE for method in settings.get("methods") or ()) else WINDOW

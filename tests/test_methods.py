@@ -15,6 +15,7 @@ from ludus.agents.methods import METHODS
 from ludus.agents.methods.replay import Replay
 from ludus.agents.methods.reservoir import Reservoir
 from ludus.agents.outputs import divergence
+from ludus.curricula.scores import CONSOLIDATE
 
 
 def live(learner, *tasks, steps=128):
@@ -131,3 +132,19 @@ def test_memory_draws_evenly_from_its_tasks_and_goes_on_where_it_was_saved():
 def test_every_method_says_what_it_is_and_where_it_is_from(name):
     module = __import__(METHODS[name].__module__, fromlist=["_"])
     assert module.__doc__ and ("http" in module.__doc__ or "(" in module.__doc__) and METHODS[name].__doc__
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_the_measures_know_which_methods_change_the_policy_as_a_stage_ends(name):
+    kind = METHODS[name]
+    algorithm = next(a for a in ("ppo", "sac", "dqn") if kind.algorithms is None or a in kind.algorithms)
+    learner = live(Learner(algorithm, (kind(),), seed=1, device="cpu", settings=SMALL[algorithm]), REACH)
+    learner.start(LIFT, env(LIFT))
+    learner.learn(256)
+    rows = np.random.default_rng(0).normal(size=(32, *env(LIFT).observation_space.shape)).astype(np.float32)
+    said = []
+    for ends in (lambda: None, learner.finish):
+        ends()
+        with learner.trial(LIFT) as act:
+            said.append(act(rows))
+    assert np.array_equal(*said) == (name not in CONSOLIDATE)

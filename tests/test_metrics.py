@@ -13,6 +13,7 @@ from hypothesis.extra.numpy import arrays
 
 from ludus.curricula import metrics
 from ludus.curricula.metrics import References, Scores, compute, measure
+from ludus.curricula.scores import width_of
 
 calm = settings(deadline=None)  # other work may share the machine
 NAN = float("nan")
@@ -151,7 +152,7 @@ def test_bars_read_the_last_evaluation_and_the_default_reads_five():
 
 
 def test_fewer_than_five_evaluations_are_said():
-    assert "only 2 in stage 0" in measure("forgetting", record(PERFECT, per_stage=2)).note
+    assert "only 2 in stage 1" in measure("forgetting", record(PERFECT, per_stage=2)).note
     assert "only" not in measure("forgetting", record(PERFECT, per_stage=5)).note
 
 
@@ -357,3 +358,13 @@ def test_an_unknown_metric_is_answered_with_the_nearest():
 
 def test_every_metric_states_its_formula():
     assert all(len(metric.formula) > 8 for metric in metrics.METRICS.values())
+
+
+def test_of_a_policy_that_changes_as_its_stage_ends_only_the_evaluation_after_it_counts():
+    rows = [row(e, 0, 0, success, e == 4) for e, success in enumerate((1.0, 1.0, 1.0, 1.0, 0.2))]
+    said = {
+        name: measure("average_performance", Scores.from_rows(rows, width=width_of({"methods": [{"name": name}]})))
+        for name in ("replay", "packnet")
+    }
+    assert said["replay"].value == pytest.approx(0.84) and "last 5 evaluations" in said["replay"].note
+    assert said["packnet"].value == pytest.approx(0.2) and "the last evaluation" in said["packnet"].note
