@@ -428,7 +428,8 @@ def _points(scores: Scores, stages: Iterable[int]) -> str:
     if scores.width == 1:
         return "points: the last evaluation of a stage, as the method changes the policy when a stage ends"
     few = [f"{size} in stage {stage + 1}" for stage, size in sizes.items() if 0 < size < scores.width]
-    return f"points: mean of the last {scores.width} evaluations of a stage" + (f"; only {', '.join(few)}" if few else "")
+    said = f"points: mean of the last {scores.width} evaluations of a stage"
+    return f"{said}; only {', '.join(few)}" if few else said
 
 
 def _held_against(references: References, runs: Sequence[Scores]) -> str:

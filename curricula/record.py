@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .metrics import Scores
+from .scores import Scores, width_of
 
 Row = dict[str, Any]
 
