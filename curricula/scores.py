@@ -154,4 +154,6 @@ def width_of(settings: Mapping[str, Any]) -> int:
     A policy that is pruned, compressed or taught anew as its stage ends was another one in the evaluations before: they
     say nothing of what the life goes on with.
     """
-    return 1 if any(method.get("name") in CONSOLIDATE for method in settings.get("methods") or ()) else WINDOW
+    methods = settings.get("methods")
+    named = [m.get("name") for m in methods if isinstance(m, Mapping)] if isinstance(methods, list | tuple) else []
+    return 1 if any(isinstance(name, str) and name in CONSOLIDATE for name in named) else WINDOW
