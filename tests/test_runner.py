@@ -277,7 +277,7 @@ WRONG = {
     "instructor": (dict(instructor="fxied"), "did you mean fixed"),
     "tier": (dict(tier="ful"), "did you mean full"),
     "regime": (dict(regime="joined"), "did you mean joint"),
-    "seed": (dict(seed=-1), "seed must be from 0"),
+    "seed": (dict(seed=-1), "seed must be a whole number from 0"),
     "joint with a method": (dict(regime="joint", methods=["replay"]), "trains without methods"),
     "widths": (dict(curriculum=tiny(observation=19)), "ludus/Reach-v0 .*19"),
     "a setting of PPO": (
