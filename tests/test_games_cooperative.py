@@ -27,11 +27,11 @@ def scripted(world, _):
 
 def chance(world, step):
     rng = np.random.default_rng(step)
-    return {agent: rng.integers(7, size=(world.num_envs, 1)) for agent in world.agents}
+    return {agent: rng.integers(7, size=world.num_envs) for agent in world.agents}
 
 
 def all_do(world, choice):
-    return {agent: np.full((world.num_envs, 1), choice) for agent in world.agents}
+    return {agent: np.full(world.num_envs, choice) for agent in world.agents}
 
 
 def earned(world, policy):
@@ -71,7 +71,7 @@ def test_it_is_not_solved_by_doing_nothing_or_anything(name):
 @pytest.mark.parametrize("lazy", range(3))
 def test_no_agent_may_be_idle_in_the_dungeon(lazy):
     def policy(world, _):
-        return world.scripted() | {f"agent_{lazy}": np.zeros((world.num_envs, 1), int)}
+        return world.scripted() | {f"agent_{lazy}": np.zeros(world.num_envs, int)}
 
     assert success(start(DUNGEON, 20), policy) < 0.1
 
@@ -81,7 +81,7 @@ def test_two_never_move_the_block_that_needs_three(lazy):
     world = start(PUSH, 4, max_episode_steps=250)
     before = world.block[:, 4:].copy()
     for _ in range(250):
-        world.step(world.scripted() | {f"agent_{lazy}": np.zeros((4, 1), int)})
+        world.step(world.scripted() | {f"agent_{lazy}": np.zeros(4, int)})
     assert np.array_equal(world.block[:, 4:], before) and not world.won.any()
 
 
@@ -252,7 +252,7 @@ def test_without_our_channel_a_player_tells_groups_ends_and_new_agents_as_unity_
     for _ in range(200):
         actions, heard = player.game.scripted(), unity_rl_input_pb2.UnityRLInputProto()
         for brain, area, k in ((b, *one) for b, who in player.asked.items() for one in who):
-            heard.agent_actions[brain].value.add(discrete_actions=[int(actions[player.game.agents[k]][area, 0])])
+            heard.agent_actions[brain].value.add(discrete_actions=[int(actions[player.game.agents[k]][area])])
         infos = told(player.answer(heard))
         ended, asking = [i for i in infos if i.done], [i for i in infos if not i.done]
         assert not any(i.max_step_reached for i in infos) and not dead & {i.id for i in asking}

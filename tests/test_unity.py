@@ -81,7 +81,7 @@ def test_a_parameter_that_a_scene_cannot_take_is_told_and_the_player_lives_on(ca
 
 
 def test_always_right_earns_what_unity_documents_in_basic():
-    earned, _ = episode(envs.make("ludus/Basic-v0"), lambda world: {"agent": np.full((1, 1), 2)})
+    earned, _ = episode(envs.make("ludus/Basic-v0"), lambda world: {"agent": np.full(1, 2)})
     assert round(float(earned[0]), 6) == 0.93
 
 
@@ -145,7 +145,7 @@ def alive(process: int) -> bool:
 
 
 def act(world):
-    return world.step({a: np.ones((world.num_envs, 1), int) for a in world.agents})
+    return world.step({a: np.ones(world.num_envs, int) for a in world.agents})
 
 
 @pytest.mark.parametrize(
@@ -302,7 +302,7 @@ def test_two_worlds_at_once_find_ports_and_an_interrupt_leaves_one_that_closes(m
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(type(worlds[0].client._communicator), "poll_for_timeout", interrupted)
-        worlds[0].step({"agent": np.zeros((1, 1), int)})
+        worlds[0].step({"agent": np.zeros(1, int)})
     worlds.pop(0).close()
     assert not alive(mine[0]) and alive(mine[1])
     del world

@@ -3,7 +3,6 @@
 import os
 from typing import Any
 
-import gymnasium as gym
 import numpy as np
 import players
 import pytest
@@ -30,8 +29,9 @@ def drawn(world, rng):
     acts = {}
     for agent, space in world.action_spaces.items():
         shape = (world.num_envs, *space.shape)
-        discrete = isinstance(space, gym.spaces.MultiDiscrete)
-        acts[agent] = rng.integers(0, space.nvec, shape) if discrete else rng.uniform(-1, 1, shape).astype(np.float32)
+        choices = getattr(space, "nvec", getattr(space, "n", None))
+        box = rng.uniform(-1, 1, shape).astype(np.float32)
+        acts[agent] = box if choices is None else rng.integers(0, choices, shape)
     return acts
 
 

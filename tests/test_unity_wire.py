@@ -97,7 +97,7 @@ def test_who_asks_for_the_state_changes_no_life_and_pays_for_it_once(near_and_fa
         assert_same([far.reset(np.arange(6), range(6))[0]], [near.reset(np.arange(6), range(6))[0]])
         ends, exchanges = 0, len(sent)
         for _ in range(12):
-            actions = {"agent": rng.integers(0, 5, (6, 1))}
+            actions = {"agent": rng.integers(0, 5, 6)}
             steps = [world.step(actions) for world in (near, far)]
             assert_same(
                 [flat({"obs": steps[1].obs, "reward": steps[1].reward})],
@@ -125,7 +125,7 @@ def test_a_restart_without_a_seed_costs_no_exchange_and_changes_no_life(near_and
 
     def stepped(count):
         for _ in range(count):
-            actions = {a: rng.integers(0, 3, (COPIES, 1)) for a in near.agents}
+            actions = {a: rng.integers(0, 3, COPIES) for a in near.agents}
             now = [world.step(actions) for world in (near, far)]
             alike([(step.obs, step.info) for step in now])
         return now[0].done.all()

@@ -56,19 +56,20 @@ class Behaviour:
 
     @property
     def action_space(self) -> spaces.Space:
-        """Box(-1, 1) of the continuous actions or MultiDiscrete of the branches.
+        """Box(-1, 1) of the continuous actions, Discrete of a single branch, or MultiDiscrete of several.
 
-        Both together make one Box: behind the continuous actions stands an entry for each branch, whose range is cut
-        into as many equal parts as the branch has choices.
+        Continuous actions and branches together make one Box: behind the continuous actions stands an entry for each
+        branch, whose range is cut into as many equal parts as the branch has choices.
         """
         if not self.continuous:
-            return spaces.MultiDiscrete(list(self.branches))
+            one = len(self.branches) == 1  # what learns one choice, as DQN does, takes nothing else
+            return spaces.Discrete(self.branches[0]) if one else spaces.MultiDiscrete(list(self.branches))
         return spaces.Box(-1, 1, (self.continuous + len(self.branches),), np.float32)
 
     def split(self, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """(n, width) actions as (n, continuous) float32 in [-1, 1] and (n, branches) int32."""
+        """(n, …) actions of the space as (n, continuous) float32 in [-1, 1] and (n, branches) int32."""
         if not self.continuous:
-            return np.zeros((len(actions), 0), np.float32), actions.astype(np.int32)
+            return np.zeros((len(actions), 0), np.float32), actions.astype(np.int32).reshape(len(actions), -1)
         actions = np.clip(actions, -1, 1).astype(np.float32)
         sizes = np.asarray(self.branches, np.float32)
         choices = np.minimum((actions[:, self.continuous :] + 1) / 2 * sizes, sizes - 1)

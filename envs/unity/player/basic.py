@@ -79,7 +79,7 @@ class Basic(Game):
         return self.place == self.wanted
 
     def scripted(self):
-        return {"agent": np.where(self.place < self.wanted, 2, 1)[:, None]}
+        return {"agent": np.where(self.place < self.wanted, 2, 1)}
 
     def describe(self, env, agent):
         place = self.place[env]

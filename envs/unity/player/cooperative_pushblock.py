@@ -151,7 +151,7 @@ class CooperativePushBlock(Game):
     def scripted(self):
         wanted = self.wanted & self.there
         choice = pushing.script(self.place, self.velocity, self.yaw, self.block, wanted)
-        return {agent: choice[:, [k]] for k, agent in enumerate(self.agents)}
+        return {agent: choice[:, k] for k, agent in enumerate(self.agents)}
 
     def describe(self, env, agent):
         k = self.agents.index(agent)

@@ -217,7 +217,7 @@ class DungeonEscape(Game):
         choice = _turn_or_run(error, self.yaw)
         waits = self._may_wait(target)
         choice = np.where(waits, STAY, choice)
-        return {agent: choice[:, [k]] for k, agent in enumerate(self.agents)}
+        return {agent: choice[:, k] for k, agent in enumerate(self.agents)}
 
     def _targets(self) -> np.ndarray:
         """(n, 3, 2): where each agent is heading."""

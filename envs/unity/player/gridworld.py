@@ -137,7 +137,7 @@ class GridWorld(Game):
         away = np.abs(there - target[:, None]).sum(axis=2)
         detour = 2 * _between(there, other[:, None], target[:, None])
         bad = ~self.masks()["agent"] | (there == other[:, None]).all(axis=2)
-        return {"agent": np.argmin(away + detour + 99 * bad, axis=1)[:, None]}
+        return {"agent": np.argmin(away + detour + 99 * bad, axis=1)}
 
     def describe(self, env, agent):
         spots = [f"the {mark} at {tuple(spot)}" for mark, spot in zip(MARKS, self.marks[env].tolist(), strict=True)]

@@ -232,7 +232,7 @@ class PushBlock(Game):
         beat = np.stack([np.sin(0.9 * self.steps), np.cos(1.3 * self.steps)], 1)  # steps are coarse: nothing may lock
         goal = goal + beat * np.minimum(self.steps / 25, 1.4)[:, None]
         choice = np.where(run, AHEAD, self._towards(goal))
-        return {"agent": np.where(np.abs(away) > np.radians(10.1), np.where(away > 0, LEFT, RIGHT), choice)[:, None]}
+        return {"agent": np.where(np.abs(away) > np.radians(10.1), np.where(away > 0, LEFT, RIGHT), choice)}
 
     def _towards(self, goal: np.ndarray) -> np.ndarray:
         """(n,) the action after which the agent comes to rest nearest to the goal."""

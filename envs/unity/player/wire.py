@@ -145,7 +145,7 @@ class Player:
         self.game.reset(areas)
 
     def _actions(self, given) -> dict[str, np.ndarray]:
-        """agent -> (areas, width): what was said to those who asked, and idleness for the others."""
+        """agent -> (areas, …): what was said to those who asked, and idleness for the others."""
         game, chosen = self.game, {}
         for agent in game.agents:
             space = game.action_spaces[agent]
@@ -155,8 +155,9 @@ class Player:
                 values = given[brain].value[: len(who)]
                 for k in np.unique(who[: len(values), 1]):
                     lines = np.flatnonzero(who[: len(values), 1] == k)
-                    behaviour = game.behaviour_of[game.agents[k]]
-                    chosen[game.agents[k]][who[lines, 0]] = _taken(behaviour, [values[i] for i in lines])
+                    agent = game.agents[k]
+                    taken = _taken(game.behaviour_of[agent], [values[i] for i in lines])
+                    chosen[agent][who[lines, 0]] = taken.reshape(-1, *chosen[agent].shape[1:])
         return chosen
 
     def _report(self, terminal: dict[str, list] | None = None, ended: Sequence[int] | np.ndarray = ()) -> Any:
