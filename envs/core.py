@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from gymnasium import spaces
+from gymnasium.error import ResetNeeded
 
 from .streams import Streams
 
@@ -238,6 +239,11 @@ def _checked(world: World, agent: str, given: Any) -> np.ndarray:
     return action
 
 
+def unbegun(world: World) -> ResetNeeded:
+    """The error for a step that comes before the first reset: a view keeps count, a world need not."""
+    return ResetNeeded(f"{world.id}: there is nothing to step yet: call reset() first")
+
+
 def _first(wrong: np.ndarray) -> int:
     """The first row in which something is wrong."""
     return int(np.flatnonzero(wrong.reshape(len(wrong), -1).any(axis=1))[0])
@@ -245,5 +251,5 @@ def _first(wrong: np.ndarray) -> int:
 
 __all__ = [
     "DETERMINISTIC", "IN_PROCESS", "PARTIAL_RESET", "PER_COPY_SEED", "RESTORABLE",
-    "Arrays", "Step", "Streams", "World", "Wrapper", "check_actions",
+    "Arrays", "Step", "Streams", "World", "Wrapper", "check_actions", "unbegun",
 ]  # fmt: skip

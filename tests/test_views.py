@@ -1,5 +1,7 @@
 """The four views show one world, number for number, and each keeps its library's rules."""
 
+from typing import Any
+
 import gymnasium
 import numpy as np
 import pytest
@@ -8,7 +10,7 @@ import toys
 from gymnasium import spaces
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
 from lives import IDS, Actor, make
-from stable_baselines3 import PPO, SAC
+from stable_baselines3 import DQN, PPO, SAC
 from stable_baselines3.common.vec_env import VecMonitor
 
 from ludus import envs
@@ -236,8 +238,106 @@ def test_without_auto_reset_only_the_masked_copies_restart():
 def test_a_joint_action_of_the_wrong_width_is_refused():
     view = GymView(make("Team"))
     view.reset(seed=0)
-    with pytest.raises(ValueError, match=r"ann, bob must have shape \(1, 4\), not \(1, 3\)"):
+    with pytest.raises(ValueError, match=r"the action of ann, bob must have shape \(4,\), not \(3,\)"):
         view.step(np.zeros(3))
+
+
+def test_a_single_copys_action_is_spoken_of_as_one():
+    alone, parallel = GymView(make("Alone")), ParallelView(make("Team"))
+    alone.reset(seed=0)
+    parallel.reset(seed=0)
+    for wrong, told in ((np.zeros(3), r"not \(3,\)"), ([[1.0], [1.0, 2.0]], "inhomogeneous")):
+        with pytest.raises(ValueError, match=rf"the action of 'ann' must have shape \(2,\).*{told}"):
+            alone.step(wrong)
+        with pytest.raises(ValueError, match=rf"the action of 'bob' must have shape \(2,\).*{told}"):
+            parallel.step({"ann": np.zeros(2), "bob": wrong})
+    basic = GymView("ludus/Basic-v0")
+    basic.reset(seed=0)
+    with pytest.raises(
+        ValueError, match=r"the action of 'agent' must be a single number, not an array of shape \(1,\)"
+    ):
+        basic.step([2])
+
+
+@pytest.mark.parametrize(
+    ("view", "action"),
+    [
+        (GymView, np.zeros(4)),
+        (VectorView, np.zeros((1, 4))),
+        (Sb3View, np.zeros((2, 2))),
+        (ParallelView, {"ann": np.zeros(2), "bob": np.zeros(2)}),
+    ],
+)
+def test_a_step_before_the_first_reset_is_refused(view, action):
+    unbegun: Any = view(make("Team"))
+    with pytest.raises(gymnasium.error.ResetNeeded, match=r"toys:make: .*call reset\(\) first"):
+        unbegun.step(action)
+    unbegun.reset()
+    unbegun.step(action)
+
+
+def test_a_view_that_is_restored_has_begun():
+    view, other = Sb3View(make("Team", 2)), Sb3View(make("Team", 2))
+    view.reset()
+    other.restore(view.state())
+    equal(other.step(np.zeros((4, 2)))[0], view.step(np.zeros((4, 2)))[0])
+
+
+def test_seeds_that_are_too_few_are_refused_by_the_task():
+    with pytest.raises(ValueError, match="toys:make: 2 seeds for 4 copies"):
+        VectorView(make("Team", 4)).reset(seed=[1, 2])
+
+
+# One choice
+
+
+ONE_CHOICE = ("Basic", "GridWorld", "PushBlock", "CooperativePushBlock", "DungeonEscape")
+
+
+@pytest.mark.parametrize("name", ONE_CHOICE)
+def test_a_game_of_one_choice_is_discrete_in_every_view(name):
+    """Also among messages and partners, where one talks or somebody else plays."""
+    id = f"ludus/{name}-v0"
+    world = envs.make(id, 2)
+    one, agents = world.action_spaces[world.agents[0]], len(world.agents)
+    assert isinstance(one, spaces.Discrete)
+    world.reset(np.arange(2), [1, 2])
+    script = world.scripted()
+    assert all(script[a].shape == (2,) for a in world.agents)
+    world.step(script)
+    single, batch = gymnasium.make(id), gymnasium.make_vec(id, num_envs=2)
+    several = spaces.MultiDiscrete([one.n] * agents)
+    assert single.action_space == (one if agents == 1 else several)
+    for env in (single, batch):
+        env.reset(seed=0)
+        env.step(env.action_space.sample())
+    parallel, rows = envs.parallel_env(id), envs.sb3_env(id, 2 * agents)
+    parallel.reset(seed=0)
+    parallel.step({a: 2 for a in parallel.agents})
+    rows.reset()
+    rows.step(np.full(2 * agents, 2))
+    assert rows.action_space == one
+    if agents > 1:
+        talking = envs.make(id, 2, messages=3, obs="state") if "Push" in name else envs.make(id, 2, messages=3)
+        assert talking.action_spaces[talking.agents[0]] == spaces.MultiDiscrete([one.n, 3])
+        talking.reset(np.arange(2))
+        talking.step(talking.scripted())
+        world.groups = {"one": world.agents[:1], "others": world.agents[1:]}
+        for policy in ("idle", "random", "scripted", lambda obs: np.zeros(len(obs), int)):
+            played = Partners(world, {"others": policy})
+            played.reset(np.arange(2), [1, 2])
+            played.step({world.agents[0]: np.zeros(2, int)})
+
+
+def test_dqn_learns_straight_on_a_game_of_one_choice():
+    torch.set_num_threads(1)
+    model = DQN(
+        "MlpPolicy", gymnasium.make("ludus/Basic-v0"), seed=0, learning_starts=50, train_freq=4, buffer_size=500
+    )
+    before = [p.detach().clone() for p in model.policy.parameters()]
+    model.learn(300)
+    assert any(not torch.equal(a, b) for a, b in zip(before, model.policy.parameters(), strict=True))
+    assert model.num_timesteps == 300 and model.ep_success_buffer
 
 
 def test_joint_spaces_stand_in_agent_order():
@@ -407,6 +507,16 @@ def test_an_action_missing_for_a_living_agent_is_refused():
     view.reset(seed=0)
     with pytest.raises(ValueError, match="no action for agent 'bob'"):
         view.step({"ann": np.zeros(2)})
+
+
+def test_an_agent_that_there_is_not_is_answered_with_the_nearest():
+    view: Any = ParallelView(make("Team"))
+    view.reset(seed=0)
+    for asked in (view.action_space, view.observation_space, lambda a: view.step({a: 0})):
+        with pytest.raises(envs.UnknownName, match="no agent of toys:make 'bobb'; did you mean bob"):
+            asked("bobb")
+    with pytest.raises(ValueError, match="must be a mapping by agent, not ndarray"):
+        view.step(np.zeros((2, 2)))
 
 
 def test_parallel_env_makes_one_by_id():

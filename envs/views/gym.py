@@ -8,7 +8,7 @@ from typing import Any
 import gymnasium
 import numpy as np
 
-from ..core import World
+from ..core import World, unbegun
 from . import partners as team
 from .joint import Joint, everything
 
@@ -39,14 +39,18 @@ class GymView(gymnasium.Env):
         self.observation_space, self.action_space = self.joint.observation_space, self.joint.action_space
         self.render_mode = render_mode
         self.metadata = self.metadata | {"render_fps": self.world.render_fps}
+        self._begun = False
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None):
         super().reset(seed=seed)
         obs, info = self.world.reset(np.arange(1), [seed])
+        self._begun = True
         return self.joint.join(obs)[0], _row(self.joint.info(info, masks=self.joint.masks()))
 
     def step(self, action):
-        result = self.world.step(self.joint.split(np.asarray(action)[None]))
+        if not self._begun:
+            raise unbegun(self.world)
+        result = self.world.step(self.joint.split(self.joint.row(action)))
         truncated = bool(result.truncated[0])
         info = _row(self.joint.info(result.info, result.reward, self.joint.masks()))
         obs, reward = self.joint.join(result.obs)[0], float(self.joint.reward(result.reward)[0])

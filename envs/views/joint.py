@@ -34,6 +34,11 @@ class Joint:
         pictures = len(self.observation_space.shape or ()) == 3
         return np.concatenate([obs[a] if pictures else _flat(obs[a]) for a in self.agents], axis=-1)
 
+    def row(self, action: Any) -> np.ndarray:
+        """The action of a single copy as (1, …). Raises ValueError for a wrong shape."""
+        whose = repr(self.agents[0]) if len(self.agents) == 1 else ", ".join(self.agents)
+        return row(self.world, whose, self.action_space, action)
+
     def split(self, actions: Any) -> Arrays:
         """(n, …) joint actions as agent -> (n, …). Raises ValueError for a wrong shape."""
         if len(self.agents) == 1:
@@ -66,6 +71,18 @@ class Joint:
         if len(self.agents) > 1:
             named["rewards"] = reward or {a: np.zeros(self.world.num_envs) for a in self.agents}
         return named
+
+
+def row(world: World, whose: str, space: spaces.Space, given: Any) -> np.ndarray:
+    """An action of a single copy as (1, …). Raises ValueError, which speaks of that one copy, for a wrong shape."""
+    try:
+        action = np.asarray(given)
+    except ValueError as error:  # rows of different lengths
+        raise ValueError(f"{world.id}: the action of {whose} must have shape {space.shape}: {error}") from error
+    if space.shape is not None and action.shape != space.shape:  # a Text has none
+        told = f"have shape {space.shape}, not" if space.shape else "be a single number, not an array of shape"
+        raise ValueError(f"{world.id}: the action of {whose} must {told} {action.shape}")
+    return action[None]
 
 
 def everything(space: spaces.Space, n: int) -> np.ndarray:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from pettingzoo import ParallelEnv
 
 from .. import registry
-from ..core import Arrays, World
-from .joint import idle
+from ..core import Arrays, World, unbegun
+from .joint import idle, row
 
 
 class ParallelView(ParallelEnv):
@@ -32,23 +33,39 @@ class ParallelView(ParallelEnv):
         self.action_spaces = dict(self.world.action_spaces)
         self.render_mode = render_mode
         self.metadata = self.metadata | {"name": self.world.id, "render_fps": self.world.render_fps}
+        self._begun = False
 
     def observation_space(self, agent: str):
-        return self.observation_spaces[agent]
+        return self.observation_spaces[self._known(agent)]
 
     def action_space(self, agent: str):
-        return self.action_spaces[agent]
+        return self.action_spaces[self._known(agent)]
+
+    def _known(self, agent: str) -> str:
+        """The agent itself. Raises UnknownName for one that this world never has."""
+        if agent not in self.action_spaces:
+            raise registry.nearest(str(agent), self.possible_agents, f"agent of {self.world.id}")
+        return agent
 
     def reset(self, seed: int | None = None, options: dict | None = None):
         obs, info = self.world.reset(np.arange(1), [seed])
-        self.agents = list(self.possible_agents)
+        self.agents, self._begun = list(self.possible_agents), True
         return self._row(obs), self._infos(info)
 
     def step(self, actions):
-        """actions: one for every agent in `agents`. Raises ValueError, naming the agent, for a missing or wrong one."""
-        if not self.agents:
+        """actions: one for every agent in `agents`; those of agents that ended are ignored.
+
+        Raises ValueError, naming the agent, for a missing or wrong one and for an agent that there is not.
+        """
+        if not self._begun:
+            raise unbegun(self.world)
+        if not self.agents:  # PettingZoo's convention once everybody has ended
             return {}, {}, {}, {}, {}
-        given = {a: np.asarray(actions[a])[None] for a in self.agents if a in actions}
+        if not isinstance(actions, Mapping):
+            raise ValueError(f"{self.world.id}: actions must be a mapping by agent, not {type(actions).__name__}")
+        for agent in actions:
+            self._known(agent)
+        given = {a: row(self.world, repr(a), self.action_spaces[a], actions[a]) for a in self.agents if a in actions}
         gone = {a: idle(self.action_spaces[a], 1) for a in self.possible_agents if a not in self.agents}
         result = self.world.step(given | gone)
         obs, infos = self._row(result.obs), self._infos(result.info)

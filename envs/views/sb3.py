@@ -13,7 +13,7 @@ import numpy as np
 from stable_baselines3.common.vec_env import VecEnv
 
 from .. import registry
-from ..core import Arrays, Step, World
+from ..core import Arrays, Step, World, unbegun
 from . import autoreset
 from . import partners as team
 from .joint import everything
@@ -45,6 +45,7 @@ class Sb3View(VecEnv):
         self.group, self.members = _group(self.world, group)
         self.copies = self.world.num_envs
         self.render_mode = "rgb_array"
+        self._begun = False
         first = self.members[0]
         spaces = self.world.observation_spaces[first], self.world.action_spaces[first]
         super().__init__(self.copies * len(self.members), *spaces)
@@ -52,12 +53,15 @@ class Sb3View(VecEnv):
     def reset(self):
         """Start anew everywhere; returns (num_envs, …) observations."""
         obs, info = self.world.reset(np.arange(self.copies), self._seeds[: self.copies])
+        self._begun = True
         self._reset_seeds()
         self._reset_options()
         self.reset_infos = _infos(self._tile(info["success"]))
         return self._rows(obs)
 
     def step_async(self, actions):
+        if not self._begun:
+            raise unbegun(self.world)
         rows = np.asarray(actions)
         if len(rows) != self.num_envs:
             raise ValueError(f"{self.world.id}: {len(rows)} actions for {self.num_envs} rows")
@@ -86,7 +90,9 @@ class Sb3View(VecEnv):
 
     def restore(self, state: Mapping[str, np.ndarray]) -> np.ndarray:
         """Go back to state(); returns the observations there."""
-        return self._rows(self.world.restore(state)[0])
+        obs, _ = self.world.restore(state)
+        self._begun = True
+        return self._rows(obs)
 
     def _rows(self, values: Arrays) -> np.ndarray:
         if len(self.members) == 1:  # a world's observations are new arrays at every step

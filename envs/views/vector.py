@@ -9,7 +9,7 @@ import numpy as np
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
-from ..core import Arrays, World
+from ..core import Arrays, World, unbegun
 from . import autoreset
 from . import partners as team
 from .joint import Joint, idle
@@ -45,19 +45,23 @@ class VectorView(VectorEnv):
         fps = self.world.render_fps
         self.metadata = {"render_modes": ["rgb_array"], "render_fps": fps, "autoreset_mode": self.mode}
         self._ended = np.zeros(self.num_envs, bool)
+        self._begun = False
 
     def reset(self, *, seed: int | list[int | None] | None = None, options: dict[str, Any] | None = None):
         """seed: copy i gets seed + i, or its own from a list. options["reset_mask"]: (num_envs,) bool, which ones."""
         mask = _mask((options or {}).get("reset_mask"), self.num_envs)
         seeds = [seed + i for i in range(self.num_envs)] if isinstance(seed, (int, np.integer)) else seed
         if seeds is not None and len(seeds) != self.num_envs:
-            raise ValueError(f"{len(seeds)} seeds for {self.num_envs} copies")
+            raise ValueError(f"{self.world.id}: {len(seeds)} seeds for {self.num_envs} copies")
         ids = np.flatnonzero(mask)
         self._ended[ids] = False
         obs, info = self.world.reset(ids, None if seeds is None else [seeds[i] for i in ids])
+        self._begun = True
         return self.joint.join(obs), masked(self.joint.info(info, masks=self.joint.masks()), mask)
 
     def step(self, actions):
+        if not self._begun:
+            raise unbegun(self.world)
         parts = self.joint.split(actions)
         if self.mode == AutoresetMode.SAME_STEP:
             return self._restart_at_once(parts)
