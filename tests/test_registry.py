@@ -1,6 +1,7 @@
 """Names: lazy, tagged, near ones offered for wrong ones."""
 
 import sys
+from typing import Any
 
 import gymnasium
 import pytest
@@ -27,8 +28,15 @@ def test_a_name_near_to_nothing_is_answered_with_all():
 
 def test_ids_are_chosen_by_tags():
     assert set(envs.ids("grasping", "single")) < set(envs.ids("mujoco")) <= set(envs.ids())
-    assert envs.ids("no such tag") == ()
     assert {"mujoco", "grasping"} <= set(envs.tags())
+
+
+def test_a_tag_that_no_task_carries_is_answered_with_the_nearest(monkeypatch):
+    with pytest.raises(envs.UnknownName, match="no tag 'graspin'; did you mean grasping"):
+        envs.ids("single", "graspin")
+    own = envs.TaskSpec("toys/Own-v0", "toys:make", tags=("graspin",))
+    monkeypatch.setitem(registry._SPECS, own.id, own)
+    assert envs.ids("graspin") == (own.id,) and envs.ids("graspin", "single") == ()
 
 
 def test_every_id_stands_with_gymnasium_and_names_its_place():
@@ -56,6 +64,52 @@ def test_a_users_own_world_needs_no_registration():
 def test_an_unknown_setting_is_refused_by_name(id):
     with pytest.raises(ValueError, match="colour"):
         envs.make(id, colour="red")
+
+
+@pytest.mark.parametrize(
+    ("id", "wrong", "answer"),
+    [
+        ("Household-v0", "stepz", "no setting of Household 'stepz'; did you mean steps"),
+        ("HouseholdTeam-v0", "fil", "no setting of HouseholdTeam 'fil'; did you mean file"),
+        ("Workshop-v0", "aloen", "no setting of Workshop 'aloen'; did you mean alone"),
+        ("Dialogue-v0", "langauge", "no setting of Dialogue 'langauge'; did you mean language"),
+        ("Lift-v0", "horizn", "no setting of Lift 'horizn'; did you mean horizon"),
+        ("Basic-v0", "asekd", "no setting of Basic 'asekd'; did you mean asked"),
+        ("GridWorld-v0#camera", "parametres", "no setting of GridWorld 'parametres'; did you mean parameters"),
+        ("Bargain-v0", "mesages", "no setting of Bargain 'mesages'; did you mean messages"),
+        ("toys:make", "varient", "no setting of toys:make 'varient'; did you mean variant"),
+    ],
+)
+def test_an_unknown_setting_is_answered_with_the_nearest(id, wrong, answer):
+    settings: Any = {wrong: 2}
+    with pytest.raises(envs.UnknownName, match=answer) as told:
+        envs.make(id, **settings)
+    assert "\n" not in str(told.value) and "__init__" not in str(told.value)
+
+
+def test_on_the_wire_the_nearest_setting_may_be_the_players():
+    with pytest.raises(envs.UnknownName, match="no setting of Basic 'time_scal'; did you mean time_scale"):
+        envs.make("Basic-v0", wire=True, time_scal=2)
+
+
+def test_what_a_world_says_of_itself_is_no_setting():
+    with pytest.raises(envs.UnknownName, match="no setting of Household 'words'; there is: file, goal"):
+        envs.make("Household-v0", words=())
+
+
+@pytest.mark.parametrize("steps", [0, 9, 99, 2.5, "a", (1, 9), (3, 2), (1, 2, 3)])
+def test_a_quest_takes_from_one_command_to_eight(steps):
+    with pytest.raises(ValueError, match="steps must be a number from 1 to 8, or the shortest and the longest"):
+        envs.make("Household-v0", steps=steps)
+
+
+def test_a_fault_within_a_world_is_not_taken_for_a_wrong_setting(monkeypatch):
+    import toys
+
+    wrong: Any = {"varient": "Team"}
+    monkeypatch.setattr(toys, "keeper", lambda num_envs, **s: toys.make(num_envs, **wrong), raising=False)
+    with pytest.raises(TypeError, match="varient"):
+        envs.make("toys:keeper", colour="red")
 
 
 @pytest.mark.parametrize("wrong", [{"num_envs": 0}, {"num_envs": 1.5}, {"max_episode_steps": 0}])

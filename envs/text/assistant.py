@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import registry
 from ..core import Arrays, World
 from ..instructions import Instruction
 from ..streams import Draws
@@ -206,6 +207,7 @@ def _asked_progress(world: World, arguments: Mapping[str, str]) -> np.ndarray:
     return _asked(world, arguments).astype(float)
 
 
+@registry.forwards(Assistant)
 def make(num_envs: int = 1, file: str = "assistant", text: bool = False, **settings: Any) -> World:
     """num_envs users. drift, notes: as of Assistant. file: "assistant", or the path of a YAML file of your own."""
     world = Assistant(num_envs, read(file), **settings)

@@ -167,6 +167,7 @@ def _agreed_progress(world: World, arguments: Mapping[str, str]) -> np.ndarray:
     return market.advance(slice(None))
 
 
+@registry.forwards(Bargain)
 def make(num_envs: int = 1, file: str = "bargain", text: bool = False, **settings: Any) -> World:
     """num_envs markets. scoring: one of SCORINGS. file: "bargain", or the path of a YAML file of your own."""
     world = Bargain(num_envs, read(file), **settings)

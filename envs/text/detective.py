@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import registry
 from ..core import Arrays, World
 from ..streams import Draws
 from . import layout
@@ -150,6 +151,7 @@ def _found_progress(world: World, arguments: Mapping[str, str]) -> np.ndarray:
     return np.where(_found(world, arguments), 1.0, SHARED * np.mean(shared, axis=0))
 
 
+@registry.forwards(Detective)
 def make(num_envs: int = 1, file: str = "detective", text: bool = False, **settings: Any) -> World:
     """num_envs cases. talk: whether detectives may speak. file: "detective", or a YAML file of your own."""
     world = Detective(num_envs, read(file), **settings)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import registry
 from ..core import Arrays, World
 from ..instructions import Skill
 from ..streams import Draws
@@ -212,6 +213,7 @@ def _question(name: str, slots: Mapping[str, Any], lexicon: Lexicon) -> Skill:
     return skill(name, slots, lexicon, lambda world, arguments: progress(world, arguments) >= 1, progress)
 
 
+@registry.forwards(Dialogue)
 def make(num_envs: int = 1, file: str = "dialogue", text: bool = False, **settings: Any) -> World:
     """num_envs dialogues. alone, first: as of Dialogue. file: "dialogue", or the path of a YAML file of your own."""
     world = Dialogue(num_envs, read(file), **settings)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from .. import registry
 from ..core import World
 from .lexicon import read
 from .quests import QuestHouse
 
 
+@registry.forwards(QuestHouse)
 def make(num_envs: int = 1, file: str = "household", text: bool = False, **settings: Any) -> World:
     """num_envs homes. file: "household", "household-team", or the path of a YAML file of your own with these sections.
 

@@ -8,12 +8,15 @@ import numpy as np
 
 from ..streams import Draws
 
+MOST = 8  # commands of the longest quest: a house has few starts from which one takes more
+
 
 def span(steps: int | tuple[int, int] | list[int]) -> tuple[int, int]:
-    """(shortest, longest) from a number or a pair. Raises ValueError for what is neither, or less than 1."""
-    pair = (steps, steps) if isinstance(steps, (int, np.integer)) else tuple(steps)
-    if len(pair) != 2 or not 1 <= pair[0] <= pair[1]:
-        raise ValueError(f"steps must be a number from 1, or the shortest and the longest, not {steps!r}")
+    """(shortest, longest) from a number or a pair. Raises ValueError for what is neither, or not from 1 to MOST."""
+    pair = tuple(steps) if isinstance(steps, (tuple, list)) else (steps, steps)
+    whole = len(pair) == 2 and all(isinstance(n, (int, np.integer)) for n in pair)
+    if not whole or not 1 <= pair[0] <= pair[1] <= MOST:
+        raise ValueError(f"steps must be a number from 1 to {MOST}, or the shortest and the longest, not {steps!r}")
     return int(pair[0]), int(pair[1])
 
 

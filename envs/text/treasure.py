@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import registry
 from ..core import Arrays, Step, World
 from ..streams import Draws
 from . import layout
@@ -198,6 +199,7 @@ class Treasure(QuestHouse):
         return self._say(phrase, thing=self.data["treasures"][t], places=places)
 
 
+@registry.forwards(Treasure)
 def make(num_envs: int = 1, file: str = "treasure", text: bool = False, **settings: Any) -> World:
     """num_envs islands. file: "treasure", or the path of a YAML file of your own with these sections."""
     from .spoken import Spoken

@@ -247,6 +247,7 @@ def _programmed_progress(world: World, arguments: Mapping[str, str]) -> np.ndarr
     return np.where(_programmed(world, arguments), 1.0, shop.towards(aim))
 
 
+@registry.forwards(Workshop)
 def make(num_envs: int = 1, file: str = "workshop", text: bool = False, **settings: Any) -> World:
     """num_envs workshops. alone, crossed, easy: as of Workshop. file: "workshop", or the path of a YAML file."""
     world = Workshop(num_envs, read(file), **settings)

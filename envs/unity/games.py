@@ -6,12 +6,13 @@ import functools
 import importlib.resources
 import os
 import re
+from collections.abc import Mapping
 from typing import Any
 
 import yaml
 
 from ..core import World
-from ..registry import load, nearest
+from ..registry import forwards, load, nearest
 
 
 @functools.cache
@@ -34,6 +35,16 @@ def build(name: str) -> str | None:
     return os.environ.get(variable) or table()[name].get("player")
 
 
+def _takers(settings: Mapping[str, Any]) -> list[type]:
+    """Who takes the settings of a named game: its class, and on the wire what stands around it."""
+    if not settings.get("wire"):
+        return [game(settings["game"])]
+    from .world import UnityWorld
+
+    return [game(settings["game"]), UnityWorld]
+
+
+@forwards(_takers)
 def make(game: str, num_envs: int = 1, wire: bool = False, **settings: Any) -> World:
     """A named game; wire: through a player and Unity's own client, which also takes the settings of UnityWorld."""
     if not wire:

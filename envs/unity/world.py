@@ -11,6 +11,7 @@ import numpy as np
 
 from ..core import IN_PROCESS, Arrays, Step, World, check_actions
 from ..instructions import Skill
+from ..registry import forwards
 from .launch import FAULTS, Client, PlayerError, report, start
 from .side import Control, statistics
 from .spec import Behaviour, Sensor, observation_space, select
@@ -374,6 +375,7 @@ class UnityWorld(World):
             client._close(grace)
 
 
+@forwards(UnityWorld)
 def make(num_envs: int = 1, player: str | None = None, **settings: Any) -> UnityWorld:
     """A build of the user's own: player is its path, "editor" for the Unity editor, else LUDUS_UNITY_PLAYER says.
 

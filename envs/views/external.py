@@ -15,6 +15,7 @@ import gymnasium
 import numpy as np
 from gymnasium import spaces
 
+from .. import registry
 from ..core import DETERMINISTIC, PARTIAL_RESET, PER_COPY_SEED, Arrays, Step, World, check_actions
 from ..instructions import HashedWords, Skill
 
@@ -157,6 +158,7 @@ class TextWorldGame(gymnasium.Env):
         return {"won": bool(state["won"]), "admissible_commands": list(state["admissible_commands"] or [])}
 
 
+@registry.forwards(External)
 def make(num_envs: int = 1, env: str = "", settings: Mapping[str, Any] | None = None, **view: Any) -> External:
     """env: an id of Gymnasium's, "module:Id" where a module registers it, or the path of a TextWorld game.
 
