@@ -78,13 +78,13 @@ def main() -> None:
     now = {}
     for id in tasks():
         is_now, was = life(id), before.get(id)
-        changed = was is not None and not same(is_now, was["life"])
-        if changed:
+        if was is None:
+            now[id] = {"revision": 0, "life": is_now}
+        elif same(is_now, was["life"]):
+            now[id] = was
+        else:
+            now[id] = {"revision": was["revision"] + 1, "life": is_now}
             print(f"{id} is another task now: revision {was['revision'] + 1}")
-        kept = (
-            was if was is not None and not changed else {"revision": was["revision"] + 1 if was else 0, "life": is_now}
-        )
-        now[id] = kept
     lines = [f" {json.dumps(id)}: {json.dumps(entry)}" for id, entry in now.items()]
     FILE.write_text("{\n" + ",\n".join(lines) + "\n}\n")
 
