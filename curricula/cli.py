@@ -281,7 +281,9 @@ def bench(
 
 def report(
     folders: Annotated[list[Path], Argument(metavar="DIR...", help="runs, folders of runs, or files of result rows")],
-    out: Annotated[Path | None, Option(help="the HTML file  [default: report.html in the first folder]")] = None,
+    out: Annotated[
+        Path | None, Option(help="the HTML file  [default: report.html in the folder, or in the one around them all]")
+    ] = None,
     markdown: Annotated[bool, Option("--markdown", help="print the table for a README")] = False,
     as_json: Json = False,
 ) -> None:
@@ -298,7 +300,8 @@ def report(
             json.dumps([{"label": r.label, "seed": r.seed} | c for r, c in zip(runs, computed, strict=True)], indent=1)
         )
         return
-    first = folders[0] if folders[0].is_dir() else folders[0].parent
+    homes = [str((f if f.is_dir() else f.parent).absolute()) for f in folders]
+    first = Path(os.path.commonpath(homes))  # of several runs the folder around them: each keeps its own report
     films = sorted(p for f in folders if f.is_dir() for p in f.glob("**/videos/**/*.mp4") if not p.is_symlink())
     families = [found for f in folders if f.is_dir() and (found := evolve.read(f))]
     made = write(runs, out or first / "report.html", held, films, families)

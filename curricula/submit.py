@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -28,7 +30,18 @@ def entry(path: Path, by: str = "", note: str = "") -> dict[str, Any]:
     _whole(run, wanted)
     if read_json(inside(path, "metrics.json")) != json.loads(json.dumps(metrics.compute(run.scores))):
         raise RunError(f"{path}: metrics.json is not what its record gives; run `ludus report` on it and see")
-    return references.row_of(run) | {"by": by[:NOTE], "note": note[:NOTE]}
+    record = hashlib.sha256(json.dumps(run.rows, sort_keys=True).encode()).hexdigest()
+    return references.row_of(run) | {"by": by[:NOTE], "note": note[:NOTE], "record": record}
+
+
+def others(entries: Iterable[Mapping[str, Any]]) -> None:
+    """Raises RunError where one record stands for several seeds: returns to the last digit are no two lives'."""
+    seen: dict[str, int] = {}
+    for row in entries:
+        if (record := row.get("record")) and seen.setdefault(record, row["seed"]) != row["seed"]:
+            raise RunError(
+                f"{row['label']} seed {row['seed']}: its record is that of seed {seen[record]}, to the last digit"
+            )
 
 
 def _whole(run: Run, plan: Any) -> None:
@@ -60,6 +73,8 @@ def command(
 ) -> None:
     """Check finished runs and write each as one leaderboard entry."""
     made = [entry(path, by, note) for path in folders]
+    there = [read_json(path) for path in sorted(out.glob("*.json"))] if out.is_dir() else []
+    others([*there, *made])
     out.mkdir(parents=True, exist_ok=True)
     for row in made:
         file = out / f"{row['settings']['curriculum']['name']}-{row['label']}-{row['seed']}-{row['hash'][:8]}.json"

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -112,6 +113,12 @@ def test_a_run_a_report_and_a_second_run(capsys, tmp_path):
     assert code == 2 and "--resume" in err
     code, out, _ = call(capsys, "report", "one", "--json")
     assert code == 0 and json.loads(out)[0]["complete"]
+    own = (tmp_path / "one" / "report.html").read_bytes()
+    shutil.copytree(tmp_path / "one", tmp_path / "other")
+    (tmp_path / "other" / "run.json").write_text(json.dumps(settings | {"seed": 7}))
+    code, out, err = call(capsys, "report", "one", "other")
+    assert code == 0 and f"report: {tmp_path / 'report.html'}" in out, err
+    assert (tmp_path / "one" / "report.html").read_bytes() == own, "a report of several is nobody's own"
 
 
 def test_an_interrupted_run_says_one_line_exits_with_1_and_goes_on(tmp_path):

@@ -88,3 +88,15 @@ def test_a_run_that_is_not_what_it_says_is_refused_in_one_line(runs, tmp_path, h
 def test_a_place_without_entries_is_said(tmp_path):
     with pytest.raises(RunError, match="no entry"):
         leaderboard.read([tmp_path])
+
+
+def test_one_record_does_not_stand_for_two_seeds(runs, tmp_path, capsys):
+    again = tmp_path / "again"
+    shutil.copytree(runs[1], again)
+    file = again / "run.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"seed": 7}))
+    into = tmp_path / "entries"
+    assert cli.invoke(["submit", str(runs[1]), "--out", str(into)]) == 0
+    assert cli.invoke(["submit", str(again), "--out", str(into)]) != 0
+    assert "seed 7: its record is that of seed" in capsys.readouterr().err
+    assert len(list(into.glob("*.json"))) == 1
