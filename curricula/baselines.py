@@ -22,7 +22,7 @@ TIERS = {"full": Tier(), "small": Tier(steps=0.3, per_stage=10), "smoke": Tier(s
 class Baseline(pydantic.BaseModel):
     """How one task is learnt: steps in rows stepped; the rest where it differs from what all tasks share.
 
-    rows and decay are of the algorithm that comes first; ppo and masked are keywords of PPO and of masked PPO.
+    rows, decay and bound are of the algorithm that comes first; ppo and masked are keywords of PPO and of masked PPO.
     words: width of the instruction's vector; encoder, words_scale, wordings: as of a curriculum.
     """
 
@@ -33,6 +33,7 @@ class Baseline(pydantic.BaseModel):
     partners: dict[str, Any] = {}
     rows: int | None = None
     decay: float | None = None
+    bound: float | None = None
     ppo: dict[str, Any] = {}
     masked: dict[str, Any] = {}
     words: int = 16
@@ -58,7 +59,7 @@ def of(task: str) -> Curriculum:
     if "#" in task and task not in tasks:
         raise registry.nearest(task, [t for t in tasks if "#" in t], "variant in the table of baselines")
     one = tasks.get(task, Baseline())
-    own = {k: v for k, v in {"rows": one.rows, "decay": one.decay}.items() if v is not None}
+    own = {k: v for k in ("rows", "decay", "bound") if (v := getattr(one, k)) is not None}
     stage = Stage(task=task, steps=one.steps, settings=one.settings, training=one.training, partners=one.partners)
     world = team.make(task, 1, one.partners, **one.settings)
     observation, action = widths(world)
