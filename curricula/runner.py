@@ -104,7 +104,8 @@ class Life:
         torch.set_num_threads(1)  # small networks: more is slower as soon as anything else runs
         self.plan, self.path, self._progress = plan, path, progress or (lambda _: None)
         self.parts, self.tasks = plan.parts, plan.curriculum.tasks
-        self._called: dict[str, str] = {}  # task -> what the learner knows it by, of those that it has met
+        # task -> what the learner knows it by: the name it was met by last, or of one to come that it will be met by
+        self._called = {part.name: part.called for part in reversed(self.parts)}
         self._switches = any(m.switches() for m in build_methods(plan) if isinstance(m, Method))
         self.record = Record(path / "evaluations.jsonl")
         self.costs: dict[str, float] = {}
@@ -343,7 +344,7 @@ class Life:
 
     def _go_on(self, arrays: dict[str, np.ndarray], meta: dict[str, Any]) -> None:
         self.at, self._success = meta["at"], meta["success"]
-        self._called = {part.name: part.called for part in self.parts[: self.at["stage"] + 1]}
+        self._called |= {part.name: part.called for part in self.parts[: self.at["stage"] + 1]}
         self.env = self._env(self.parts[self.at["stage"]])
         state = State(arrays, meta)
         self.env.restore({k.removeprefix("env/"): v for k, v in arrays.items() if k.startswith("env/")})

@@ -243,7 +243,7 @@ def test_a_task_is_tried_by_the_name_that_it_was_met_by_last_also_after_a_stop(t
     Hears.tried.clear()
     go(tmp_path / "run", curriculum=made, methods=[own], allow_code=True)
     reach, push = "ludus/Reach-v0", "ludus/Push-v0"
-    tried = [[reach, push], [reach, push], [reach, reach], [reach, push]]  # untrained, then at each stage's end
+    tried = [[reach, reach], [reach, reach], [reach, reach], [reach, push]]  # untrained, then at each stage's end
     own_policy = [[], [reach], [reach], [push]]  # and as its policies are kept
     expected = [name for a, b in zip(tried, own_policy, strict=True) for name in a + b + (a if b else [])]
     assert Hears.tried == expected
