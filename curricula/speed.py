@@ -213,6 +213,8 @@ def _training_env(id: str) -> Any:
     from ..agents.interface import Interface
 
     probe: Any = registry.make(id)
+    if not all(hasattr(space, "low") for space in probe.action_spaces.values()):
+        raise ValueError(f"{probe.id} acts in choices: PPO end to end is timed where actions are continuous")
     observation, action = (
         max(s.shape[0] for s in spaces.values()) for spaces in (probe.observation_spaces, probe.action_spaces)
     )

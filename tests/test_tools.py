@@ -210,6 +210,11 @@ def test_ppo_is_measured_against_what_its_parts_allow(monkeypatch):
     assert rows[-1].ratio == pytest.approx(rate["PPO, end to end"] / ceiling)
 
 
+def test_ppo_end_to_end_is_timed_where_actions_are_continuous():
+    with pytest.raises(ValueError, match="ludus/Basic-v0 acts in choices"):
+        speed.learning("ludus/Basic-v0", 0.01, 1)
+
+
 # play
 
 
