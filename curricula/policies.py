@@ -27,11 +27,19 @@ def where(task: str) -> Any:
 
 
 def ship(run: Run, path: Path) -> None:
-    """Write the policy of a run's last stage, with what is needed to use it and how well it did."""
+    """Write the policy of a run's last stage, with what is needed to use it and how well it did.
+
+    Raises RunError for a policy that is damaged.
+    """
+    from safetensors import SafetensorError
     from safetensors.numpy import load
 
     stage = actors.stages(run)[-1]
-    weights = load(inside(run.folder, f"policies/stage-{stage}.safetensors").read_bytes())
+    source = inside(run.folder, f"policies/stage-{stage}.safetensors")
+    try:
+        weights = load(source.read_bytes())
+    except SafetensorError as error:
+        raise RunError(f"{source}: not a policy ({error}); `command` in run.json makes the run anew") from None
     last = [r for r in run.rows if r["last"] and r["stage"] == stage]
     about = {k: run.settings[k] for k in KEPT} | {
         "success": {r["task"]: [r["success"], r["episodes"]] for r in last},

@@ -44,7 +44,7 @@ def test_a_dataset_is_not_written_over_another(tmp_path, capsys, monkeypatch):
     assert "already" in capsys.readouterr().err
 
 
-def test_a_run_becomes_a_folder_with_a_card_weights_and_its_record(tmp_path):
+def test_a_run_becomes_a_folder_with_a_card_weights_and_its_record(tmp_path, capsys):
     from huggingface_hub import ModelCard
 
     run, out = go(tmp_path / "run"), tmp_path / "hub"
@@ -56,6 +56,12 @@ def test_a_run_becomes_a_folder_with_a_card_weights_and_its_record(tmp_path):
     assert weights.keys() == last.keys() and all(np.array_equal(weights[k], last[k]) for k in last)
     assert (out / "evaluations.jsonl").read_bytes() == (run / "evaluations.jsonl").read_bytes()
     assert json.loads((out / "run.json").read_text())["label"] == "finetune@ppo"
+    kept = run / "policies" / "stage-1.safetensors"
+    kept.write_bytes(kept.read_bytes()[:300])
+    capsys.readouterr()
+    assert cli.invoke(["export", str(run), "--out", str(tmp_path / "again")]) == 1
+    said = capsys.readouterr().err
+    assert f"{kept}: not a policy" in said and said.count("\n") == 1
 
 
 def test_several_agents_are_recorded_as_one():
