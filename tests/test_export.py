@@ -59,7 +59,7 @@ def test_a_run_becomes_a_folder_with_a_card_weights_and_its_record(tmp_path, cap
     kept = run / "policies" / "stage-1.safetensors"
     kept.write_bytes(kept.read_bytes()[:300])
     capsys.readouterr()
-    assert cli.invoke(["export", str(run), "--out", str(tmp_path / "again")]) == 1
+    assert cli.invoke(["export", str(run), "--out", str(tmp_path / "again")]) == 2
     said = capsys.readouterr().err
     assert f"{kept}: not a policy" in said and said.count("\n") == 1
 
