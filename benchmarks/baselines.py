@@ -53,8 +53,8 @@ Found on seeds 100 and above, and so in the settings of the table.
   (Swap, with louder words as well), 150,000 to 270,000 instead of 360,000 (Corridor), and at all (Formation, Convoy:
   0.38 and 0 before). A step then has more physics in it, and what is not physics costs a smaller share.
 - **Begin on the script's way** (`demo_starts`, half of the episodes): Crossing after 80,000 rows instead of 760,000,
-  MovingObstacles after 180,000 instead of 560,000. TwoArmLift, with means that stay where they are obeyed (`bound: 1.2`)
-  as well: after 121,000, where from its own starts seed 0 took 640,000 and seed 1 had 0.04 after 800,000.
+  MovingObstacles after 180,000 instead of 560,000. TwoArmLift, with means that stay where they are obeyed as well
+  (`bound: 1.2`): after 121,000, where from its own starts seed 0 took 640,000 and seed 1 had 0.04 after 800,000.
 - **Louder words** (`words_scale: 4`) where the sentence alone tells two tasks apart
   ([curricula](../curricula.md)).
 - **Normalised layers** for whatever takes more than two million rows.
