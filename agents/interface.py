@@ -291,10 +291,11 @@ class Body(Wrapper):
         obs, info = self.world.restore(state)
         return self._dress(obs), info
 
-    def lend(self, obs: np.ndarray, act: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+    def lend(self, obs: np.ndarray, act: Callable[..., np.ndarray], *mask: np.ndarray | None) -> np.ndarray:
         """What act, a policy of this body, does for an agent outside that observes obs (n, …) as its own agents do.
 
-        That agent is told what the episode is about.
+        That agent is told what the episode is about. mask: what it may choose, (n, its choices) bool or None for
+        everything, where act asks for that, too.
         """
         agent = self.agents[0]
         flat = obs.reshape(len(obs), -1)
@@ -304,7 +305,8 @@ class Body(Wrapper):
             )
         aims = self.world.vectors_of_aims()  # type: ignore[attr-defined]
         told = np.concatenate([flat, aims], axis=1)
-        return self._acts[agent].translate(act(self._row(agent, told)))
+        allowed = (self._acts[agent].mask(given, len(obs)) for given in mask)
+        return self._acts[agent].translate(act(self._row(agent, told), *allowed))
 
     def _dress(self, obs):
         return {agent: self._row(agent, obs[agent]) for agent in self._scale}

@@ -240,7 +240,7 @@ def test_in_a_body_past_selves_see_what_the_learner_would_in_their_place():
     learner = Learner("ppo", [league], device="cpu", settings=PPO)
     learner.start("duel:make", env)
     rows = []
-    league._act = lambda obs, masks: rows.append(obs) or np.zeros((6, 2))  # type: ignore[method-assign]
+    league._act = lambda obs: rows.append(obs) or np.zeros((6, 2))  # type: ignore[method-assign]
     league._sit()
     mine = env.reset()
     env.step(np.zeros((6, 2)))

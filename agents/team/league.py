@@ -62,25 +62,14 @@ class League(Method):
                 table.league = self.player(view.world)
 
     def player(self, world: World) -> Policy:
-        """Who plays the seats of world that are left to a league: observations (n, …) -> actions (n, …)."""
-        body, table = _layer(world, Body), _layer(world, Partners)
+        """Who plays the seats of world that are left to a league; it is `masked` where the algorithm has masks."""
+        body = _layer(world, Body)
 
-        def play(obs: np.ndarray) -> np.ndarray:
-            mask = self._allowed(table, body, obs)
-            return self._act(obs, mask) if body is None else body.lend(obs, lambda rows: self._act(rows, mask))
+        def play(obs: np.ndarray, *mask: np.ndarray | None) -> np.ndarray:
+            return self._act(obs, *mask) if body is None else body.lend(obs, self._act, *mask)
 
+        play.masked = self._learner.kind.masks
         return play
-
-    def _allowed(self, table: Any, body: Any, obs: np.ndarray) -> np.ndarray | None:
-        """(n, choices) bool what the agent that observes obs may choose, in the body's choices; None: everything.
-
-        A table asks with an observation alone; whose it is, is seen by which of those that it has shown it is.
-        """
-        if table is None or not self._learner.kind.masks:
-            return None
-        every = table.world.masks() or {}
-        mask = next((every.get(agent) for agent, seen in table._seen.items() if seen is obs), None)
-        return mask if body is None else body._acts[body.agents[0]].mask(mask, len(obs))  # as lend translates it
 
     # playing
 

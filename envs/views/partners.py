@@ -12,8 +12,9 @@ from ..core import Arrays, Step, World, Wrapper
 from ..streams import Draws, Streams
 from .joint import idle
 
-# observations (n, …) of one agent -> its actions (n, …)
-Policy = Callable[[np.ndarray], np.ndarray]
+# observations (n, …) of one agent -> its actions (n, …); one with the attribute masked = True is also given what the
+# agent may choose, (n, choices) bool, None for everything
+Policy = Callable[..., np.ndarray]
 LEAGUE = "league"
 NAMED = ("idle", "random", "scripted", LEAGUE)
 
@@ -76,7 +77,8 @@ class Partners(Wrapper):
     def _act(self, agent: str, policy: Policy | str, draw: Draws) -> np.ndarray:
         space = self.world.action_spaces[agent]
         if callable(policy):
-            return policy(self._seen[agent])
+            told = ((self.world.masks() or {}).get(agent),) if getattr(policy, "masked", False) else ()
+            return policy(self._seen[agent], *told)
         return idle(space, self.num_envs) if policy == "idle" else chance(space, draw)
 
     def _show(self, obs: Arrays, info: Arrays) -> tuple[Arrays, Arrays]:
