@@ -74,8 +74,8 @@ TRIED = {  # what is not learnt yet, on which seeds, and how it ended
     "said: 0.82 and 0.84 of that sentence's episodes, 0.00 of the other's; louder words are the next thing to try. 0 "
     "after 1,000,000 steps with 12 decisions a second, half of the starts on the script's way and bounded means "
     "(seed 100)",
-    "MovingObstaclesLidar-v0": "0.72, 0.72 and 0.67 after 600,000 steps, three minutes each, and still rising: more steps "
-    "are the next thing to try",
+    "MovingObstaclesLidar-v0": "0.72, 0.72 and 0.67 after 600,000 steps, three minutes each, and still rising: more "
+    "steps are the next thing to try",
     "Handover-v0": "0 after 2,400,000 steps with half of the starts on the script's way, at rungs closer towards the "
     "end (seed 100): 1.00 from 86 % of the way on, 0.16 from 75 %, where the right arm takes the baton; the noise "
     "of actions had fallen to a tenth by then, too little to find that. With nine tenths of the starts there 0 "
