@@ -34,17 +34,25 @@ def _outlined(index: int, stage: Stage) -> Any:
     """One copy of a stage's task as the interface sees it; a fault is told at the field that holds it."""
     from ..agents.interface import outline
 
-    field = "settings"
+    field = None
     try:
-        registry.make(stage.task, 1, **stage.settings).close()
-        field = "partners"
         world = outline(stage.task, stage.settings, stage.partners)
         field = "training"
         if stage.training:
             outline(stage.task, {**stage.settings, **stage.training}, stage.partners)
     except (ValueError, TypeError) as error:
+        field = field or ("partners" if _can_be_made(stage) else "settings")
         raise Misfit(("stages", index, field), " ".join(str(error).split())) from None
     return world
+
+
+def _can_be_made(stage: Stage) -> bool:
+    """Whether a stage's task is fine by itself, so that a fault is its partners'."""
+    try:
+        registry.make(stage.task, 1, **stage.settings).close()
+    except (ValueError, TypeError):
+        return False
+    return True
 
 
 def _algorithm(name: str, settings: Mapping[str, Any]) -> None:
