@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import platform
 import sys
 import traceback
 from collections.abc import Iterator
@@ -53,7 +54,15 @@ def describe(plan: Plan) -> dict[str, Any]:
     about = {"format": FORMAT, "suite": checkpoint.VERSION, "curriculum": plan.curriculum.model_dump(mode="json")}
     about |= {k: getattr(plan, k) for k in SAID} | plan.extras
     versions = {"python": sys.version.split()[0]} | {name: metadata.version(name) for name in LIBRARIES}
-    return about | {"versions": versions, "command": " ".join([os.path.basename(sys.argv[0]), *sys.argv[1:]])}
+    command = " ".join([os.path.basename(sys.argv[0]), *sys.argv[1:]])
+    return about | {"versions": versions, "processor": processor(), "command": command}
+
+
+def processor() -> str:
+    """The kind of processor, and the widest instructions that torch uses of it: sums are rounded by these."""
+    import torch
+
+    return f"{platform.machine()} {torch.backends.cpu.get_cpu_capability()}"
 
 
 def _same(path: Path, plan: Plan, resume: bool) -> None:

@@ -48,7 +48,9 @@ PARETO = {  # costs that quality is drawn against
     "instructor_tokens": "instructor tokens",
 }
 UNSAID = ("about", "stages")  # of a curriculum: for another place, or line by line
-SETTINGS = ("algorithm", "methods", "regime", "input", "instructor", "tier", "device", "settings", "suite", "hash")
+SETTINGS = (
+    "algorithm", "methods", "regime", "input", "instructor", "tier", "device", "processor", "settings", "suite", "hash",
+)  # fmt: skip
 
 
 def write(
