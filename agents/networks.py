@@ -1,4 +1,4 @@
-"""Names for the activations of a network: what a curriculum's file says where Stable-Baselines3 wants a class."""
+"""What a policy's network is made of: activations by name, and a mean of actions that stays where it is obeyed."""
 
 from __future__ import annotations
 
@@ -61,9 +61,30 @@ def named(settings: dict[str, Any]) -> dict[str, Any]:
     return settings | {"policy_kwargs": policy | {"activation_fn": ACTIVATIONS[policy["activation_fn"]]}}
 
 
+class Bounded(torch.autograd.Function):
+    """What is said, cut to [-most, most]; its gradient, but for what would lead further outside.
+
+    "Zeroing gradients" of Hausknecht & Stone 2016 (Deep Reinforcement Learning in Parameterized Action Space), which lets
+    a mean come back with its whole gradient. A squashed one (most * tanh(x / most)) does not: after a task that drove at full
+    speed, the next was not learnt (docs/algorithms.md).
+    """
+
+    @staticmethod
+    def forward(ctx: Any, said: torch.Tensor, most: float) -> torch.Tensor:
+        ctx.save_for_backward(said)
+        ctx.most = most
+        return said.clamp(-most, most)
+
+    @staticmethod
+    def backward(ctx: Any, slope: torch.Tensor) -> tuple[torch.Tensor, None]:  # pyright: ignore[reportIncompatibleMethodOverride]
+        (said,) = ctx.saved_tensors
+        outwards = ((said >= ctx.most) & (slope < 0)) | ((said <= -ctx.most) & (slope > 0))
+        return slope.masked_fill(outwards, 0.0), None
+
+
 def bound(layer: nn.Module, most: float) -> None:
-    """Let layer say no more than most either way: most * tanh(x / most) of what it would say.
+    """Let layer say no more than most either way.
 
     Actions are cut to [-1, 1]. A mean far outside learns nothing more, for all that is drawn around it acts alike.
     """
-    layer.register_forward_hook(lambda module, given, said: most * torch.tanh(said / most))
+    layer.register_forward_hook(lambda module, given, said: Bounded.apply(said, most))

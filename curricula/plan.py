@@ -77,7 +77,8 @@ class Plan:
         kept = self._beside(speakers.identity(self.speaker))  # so that runs without are hashed as before
         changed = {s.task: n for s in self.curriculum.tasks if (n := revisions.revision(s.task))}
         worlds = {"worlds": changed} if changed else {}
-        beside = joint | kept | worlds | self._against
+        bounded = {"bound": "cut, not squashed"} if self.settings.get("bound") else {}  # it was squashed once
+        beside = joint | kept | worlds | bounded | self._against
         return {"results": RESULTS, "curriculum": content} | {k: getattr(self, k) for k in keys} | beside
 
     @property

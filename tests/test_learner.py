@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from ludus.agents import networks
 from ludus.agents.algorithms import ALGORITHMS
 from ludus.agents.interface import Interface
 from ludus.agents.learner import Learner, load_policy
@@ -185,8 +186,15 @@ def test_a_bound_holds_the_mean_of_actions_wherever_the_weights_lead_and_leaves_
         said.append(learner.gaussian(rows)[0])
         assert torch.allclose(learner.model.policy.get_distribution(rows).distribution.mean, said[-1])
     assert said[0].abs().max() > 1.5 >= said[1].abs().max()
-    torch.testing.assert_close(said[1], 1.5 * torch.tanh(said[0] / 1.5))
+    torch.testing.assert_close(said[1], said[0].clamp(-1.5, 1.5))
     assert plain.weights().keys() == bound.weights().keys()
+
+
+def test_a_bounded_mean_learns_its_way_back_and_never_further_out():
+    said = torch.tensor([-3.0, -1.0, 0.5, 1.5, 3.0], requires_grad=True)
+    for slope, kept in ((1.0, [0, 1, 1, 1, 1]), (-1.0, [-1, -1, -1, 0, 0])):  # descent goes against the slope
+        (found,) = torch.autograd.grad((slope * networks.Bounded.apply(said, 1.5)).sum(), said)
+        assert found.tolist() == kept
 
 
 def test_hooks_come_in_their_order():
