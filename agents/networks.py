@@ -64,9 +64,9 @@ def named(settings: dict[str, Any]) -> dict[str, Any]:
 class Bounded(torch.autograd.Function):
     """What is said, cut to [-most, most]; its gradient, but for what would lead further outside.
 
-    "Zeroing gradients" of Hausknecht & Stone 2016 (Deep Reinforcement Learning in Parameterized Action Space), which lets
-    a mean come back with its whole gradient. A squashed one (most * tanh(x / most)) does not: after a task that drove at full
-    speed, the next was not learnt (docs/algorithms.md).
+    "Zeroing gradients" of Hausknecht & Stone 2016 (Deep Reinforcement Learning in Parameterized Action Space), which
+    lets a mean come back with its whole gradient. A squashed one (most * tanh(x / most)) does not: after a task that
+    drove at full speed, the next was not learnt (docs/algorithms.md).
     """
 
     @staticmethod
