@@ -78,7 +78,8 @@ class Plan:
         changed = {s.task: n for s in self.curriculum.tasks if (n := revisions.revision(s.task))}
         worlds = {"worlds": changed} if changed else {}
         bounded = {"bound": "cut, not squashed"} if self.settings.get("bound") else {}  # it was squashed once
-        beside = joint | kept | worlds | bounded | self._against
+        told = {"past": "of the episode"} if self.instructor == "language-model" else {}  # it was of those before, too
+        beside = joint | kept | worlds | bounded | told | self._against
         return {"results": RESULTS, "curriculum": content} | {k: getattr(self, k) for k in keys} | beside
 
     @property

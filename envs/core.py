@@ -149,7 +149,7 @@ class World(ABC):
 
 _DESCRIBED = (
     "id", "num_envs", "agents", "groups", "observation_spaces", "action_spaces",
-    "max_episode_steps", "capabilities", "skills", "goals", "aim", "render_fps",
+    "capabilities", "skills", "goals", "aim", "render_fps",
 )  # fmt: skip
 
 
@@ -161,6 +161,15 @@ class Wrapper(World):
         for name in _DESCRIBED:  # World's own defaults would hide them from __getattr__
             if hasattr(world, name):
                 setattr(self, name, getattr(world, name))
+
+    @property
+    def max_episode_steps(self) -> int:
+        """The inner world's, which is the one that counts."""
+        return self.world.max_episode_steps
+
+    @max_episode_steps.setter
+    def max_episode_steps(self, steps: int) -> None:
+        self.world.max_episode_steps = steps
 
     def __getattr__(self, name: str) -> Any:
         if name == "world":  # not set yet: copying and unpickling look here first
@@ -203,7 +212,7 @@ class Wrapper(World):
 
 
 def check_actions(world: World, actions: Mapping[str, np.ndarray]) -> Arrays:
-    """actions as arrays, each (num_envs, *shape), of finite numbers or of integers that the space has.
+    """actions as arrays, each (num_envs, *shape), of finite numbers, of integers that the space has, or of sentences.
 
     Raises ValueError that names the agent, and the copy where one copy is at fault.
     """
@@ -222,6 +231,10 @@ def _checked(world: World, agent: str, given: Any) -> np.ndarray:
         action = np.asarray(given)
     except ValueError as error:  # rows of different lengths
         raise ValueError(f"{world.id}: actions of {agent!r} must have shape {shape}: {error}") from error
+    if isinstance(space, spaces.Text):
+        if action.shape != shape[:1] or not all(isinstance(said, str) for said in action.tolist()):
+            raise ValueError(f"{world.id}: actions of {agent!r} must be {world.num_envs} sentences, not {given!r}")
+        return action.astype(object)
     if action.dtype.kind not in "fiub":
         raise ValueError(f"{world.id}: actions of {agent!r} must be numbers of shape {shape}, not {action.dtype}")
     if action.shape != shape:

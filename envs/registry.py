@@ -187,10 +187,10 @@ def make(
 
         world.id = task.id
         world = Messages(world, messages, mute)
+    world.max_episode_steps = max_episode_steps or world.max_episode_steps
     layer = world
     while True:
         layer.id = task.id
-        layer.max_episode_steps = max_episode_steps or layer.max_episode_steps
         if not isinstance(layer, Wrapper):
             return world
         layer = layer.world

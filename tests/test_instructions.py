@@ -1,5 +1,7 @@
 """Skills and sentences, and the view that gives instructions: when it asks, what it pays, what it remembers."""
 
+import re
+
 import numpy as np
 import pytest
 import toys
@@ -418,3 +420,10 @@ def test_wrong_settings_are_refused():
     for wrong in ({"delay": -1}, {"timeout": 0}):
         with pytest.raises(ValueError, match="delay must be 0 or more and timeout 1 or more"):
             Instructed(make("Team"), **wrong)  # pyright: ignore[reportArgumentType]
+
+
+@pytest.mark.parametrize("name", IDS)
+def test_no_chinese_sentence_has_letters_of_another_script_in_it(name):
+    skills = make(name, 1).skills
+    told = [goal.phrase(words) for skill in skills for goal in skill.instructions() for words in skill.chinese]
+    assert not [sentence for sentence in told if re.search("[a-z]", sentence)]

@@ -1,5 +1,6 @@
 """Environments in a process of their own: one life as in this process, saved and restored, errors told, no pickle."""
 
+import contextlib
 import io
 import json
 import struct
@@ -161,3 +162,13 @@ def test_the_curricula_name_the_ten_tasks_in_their_order(name, rounds):
     assert [s.settings["task"] for s in made.stages] == [*metaworld.CW10] * rounds
     assert {s.steps for s in made.stages} == {1_000_000} and len(made.tasks) == 10
     assert (made.observation, made.action) == (39, 4)
+
+
+def test_a_longer_episode_than_the_kind_said_goes_on_to_its_end_and_another_kind_is_told():
+    with contextlib.closing(envs.make(TASK, 1, of={"id": "MountainCarContinuous-v0"}, max_episode_steps=210)) as world:
+        world.reset(np.arange(1), [1])
+        for _ in range(210):
+            result = world.step({"player": np.zeros((1, 1))})
+        assert result.truncated.all() and world.restore(world.state())[0]["player"].shape == (1, 2)
+    with pytest.raises(ValueError, match="no kind of environment to serve 'gymnasum'; did you mean gymnasium"):
+        envs.make(TASK, 1, kind="gymnasum")

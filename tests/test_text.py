@@ -1,5 +1,7 @@
 """Text worlds: plans that always work, masks that tell the truth, talk that is heard, words for the same state."""
 
+import re
+from pathlib import Path
 from typing import Any
 
 import gymnasium
@@ -255,6 +257,18 @@ def test_two_explorers_who_go_towards_each_other_meet_and_do_not_pass():
     assert (world.room[:, 1] == 0).all()
 
 
+def test_who_meets_the_other_on_the_way_is_not_told_that_they_went():
+    for seed in range(60):
+        world: Any = envs.make("ludus/Treasure-v0", 1, text=True)
+        world.reset(np.arange(1), [seed])
+        island = world.text_world
+        one, other = (island.rooms[r] for r in island.room[0])
+        if one != other and island.exits(0)[0, island.room[0, 1]] and island.exits(1)[0, island.room[0, 0]]:
+            break
+    page = world.step({"ann": [f"go to the {other}"], "bob": [f"go to the {one}"]}).obs["bob"][0]
+    assert f"You are in the {other}" in page and f"You go to the {one}" not in page
+
+
 def test_a_sign_leads_to_every_room_by_the_shortest_way():
     world, rows = build("ludus/Treasure-v0", 64), np.arange(64)
     world.reset(rows, range(64))
@@ -409,6 +423,23 @@ def test_free_speech_is_heard_as_it_was_said():
     assert "ann says: trust nobody here" in obs["bob"][0] and "You say" in obs["ann"][0]
 
 
+def test_free_speech_is_heard_by_who_was_there_when_it_was_said():
+    world: Any = envs.make("ludus/HouseholdTeam-v0", 1, text=True)
+    world.reset(np.arange(1), [1])
+    house = world.text_world
+    house.room[:], house._masks = 0, {}  # both in the hall
+    way = house.rooms[int(np.flatnonzero(house.exits(1)[0])[0])]
+    obs = world.step({"ann": ["say hello friend"], "bob": [f"go to the {way}"]}).obs
+    assert f"You are in the {way}" in obs["bob"][0] and "ann says: hello friend" in obs["bob"][0]
+
+
+def test_what_is_typed_in_letters_of_no_word_is_read_again_inside_the_space():
+    world: Any = envs.make("ludus/HouseholdTeam-v0", 1, text=True)
+    world.reset(np.arange(1), [1])
+    obs = world.step({"ann": ["say hé🎉llo"], "bob": ["take ö"]}).obs
+    assert all(world.observation_spaces[a].contains(obs[a][0]) for a in world.agents)
+
+
 @pytest.mark.parametrize("wrong", [["open", 3], [b"open", "x"], "open", None, np.zeros(2), [["a", "b"]]])
 def test_what_is_no_sentence_is_refused_by_agent(wrong):
     world = envs.make("ludus/Household-v0", 2, text=True)
@@ -464,6 +495,46 @@ def test_a_picture_shows_the_scene_and_the_talk(name):
     world.step(world.scripted())
     assert first.shape == (480, 640, 3) and first.dtype == np.uint8
     assert (first != world.render()).any() and first.std() > 10
+
+
+ONLY_CLEAN = "things: {apple: {states: [clean]}}\nstates: {clean"
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        ("agents: {you: [hall, kichen]}", "agents: you: no room 'kichen'; did you mean kitchen"),
+        ("agents: {you: [hall, kitchen]}", "nobody may enter 'bathroom'"),
+        ("agents: {you: [kitchen, hall, bathroom, living room, bedroom]}\nrooms: hall", "rooms: must be a list"),
+        ("rooms: [hall, kitchen]", "no room 'bathroom'"),
+        (
+            "furniture: {fridge: {rooms: [kitchen]}, sink: {rooms: [kichen]}}",
+            "furniture: sink: rooms: no room 'kichen'",
+        ),
+        ("things: {apple: {states: [claen]}}", "things: apple: states: no state 'claen'; did you mean clean"),
+        (f"{ONLY_CLEAN}: {{verb: polish, at: sink}}}}", "states: clean: verb: no verb 'polish'"),
+        (f"{ONLY_CLEAN}: {{verb: clean, at: snk}}}}", "states: clean: at: no furniture 'snk'; did you mean sink"),
+        ("quests: [{skill: fly}]", "quests: number 1: skill: no skill 'fly'"),
+        ("quests: [{skill: put, place: [tabel]}]", "place: no place 'tabel'; did you mean table"),
+        ("base: mine.yaml", "cannot be its own base"),
+    ],
+)
+def test_what_a_house_of_ones_own_gets_wrong_is_told_with_its_place(said, words, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("mine.yaml").write_text(said if said.startswith("base") else f"base: household\n{said}\n")
+    with pytest.raises(ValueError, match=re.escape(words)):
+        envs.make("ludus/Household-v0", 1, file="mine.yaml")
+
+
+@pytest.mark.parametrize("name", ["Bargain", "Detective", "Assistant", "Workshop", "Dialogue", "Treasure"])
+def test_a_section_that_is_missing_or_of_another_kind_is_named(name, tmp_path):
+    file = tmp_path / "mine.yaml"
+    file.write_text("agents: [ann]\n")
+    with pytest.raises(ValueError, match=r"mine.yaml: the section '\w+' is missing; there is agents"):
+        envs.make(f"ludus/{name}-v0", 1, file=str(file))
+    file.write_text(f"base: {name.lower()}\nwords: none\n" if name != "Treasure" else "base: treasure\ntreasures: 3\n")
+    with pytest.raises(ValueError, match=r"mine.yaml: \w+: must be a "):
+        envs.make(f"ludus/{name}-v0", 1, file=str(file))
 
 
 def test_data_files_hold_what_worlds_need():

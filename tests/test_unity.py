@@ -336,3 +336,9 @@ def test_a_port_in_use_is_named():
         port = holder.getsockname()[1]
         with pytest.raises(PlayerError, match=f"port {port} is in use"):
             wired("ludus/Basic-v0", 1, port=port).reset(np.arange(1))
+
+
+@pytest.mark.parametrize("wrong", [{"gravity": float("nan")}, {"scale": -1.0}, {"mass": 0}])
+def test_a_parameter_that_no_physics_can_have_is_refused(wrong):
+    with pytest.raises(ValueError, match=f"{next(iter(wrong))} must be a "):
+        envs.make("ludus/Ball3D-v0", 1, parameters=wrong)

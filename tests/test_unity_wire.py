@@ -145,3 +145,24 @@ def test_a_restart_without_a_seed_costs_no_exchange_and_changes_no_life(near_and
     stepped(3)
     alike([world.reset(everyone[:1]) for world in (near, far)])
     stepped(2)
+
+
+def test_a_player_that_dies_at_a_reset_loses_no_seed_and_says_of_the_others_that_they_were_cut_off(
+    near_and_far, monkeypatch
+):
+    near, far = near_and_far("ludus/GridWorld-v0", seeds := 2)
+    for world in (near, far):
+        world.reset(np.arange(seeds), [1, 2])
+    send, faults = far._send, [EOFError("the player is gone")]
+
+    def once(*args: Any) -> None:
+        if faults:
+            raise faults.pop()
+        send(*args)
+
+    monkeypatch.setattr(far, "_send", once)
+    after = [world.reset(np.array([0]), [2**63 + 7])[0]["agent"][0] for world in (near, far)]
+    np.testing.assert_array_equal(*after)
+    idle = {agent: np.zeros(2, np.int64) for agent in far.agents}
+    cut = far.step(idle)
+    assert cut.truncated.all() and cut.info["restarted"].all() and not far.step(idle).info["restarted"].any()

@@ -627,3 +627,34 @@ def test_algorithms_learn_on_it(algorithm, settings):
     assert any(not torch.equal(a, b) for a, b in zip(before, after, strict=True))
     assert all(torch.isfinite(p).all() for p in after)
     assert {e["l"] for e in model.ep_info_buffer} == {4} and len(model.ep_success_buffer) == len(model.ep_info_buffer)
+
+
+def test_a_longer_episode_is_the_worlds_in_every_view():
+    assert gymnasium.make(FIRST, episode_steps=77).unwrapped.world.max_episode_steps == 77  # type: ignore[attr-defined]
+    assert gymnasium.make_vec(FIRST, 1, max_episode_steps=77).world.max_episode_steps == 77  # type: ignore[attr-defined]
+    wrapped = instructed("Alone", 2)
+    wrapped.max_episode_steps = 3
+    assert wrapped.unwrapped.max_episode_steps == 3
+
+
+def test_the_next_step_refuses_what_any_step_refuses_and_takes_sentences():
+    view = VectorView("ludus/Reach-v0", 2, autoreset_mode=AutoresetMode.NEXT_STEP, max_episode_steps=1)
+    view.reset(seed=1)
+    view.step(np.zeros((2, 4)))
+    for wrong in (0.0, np.zeros((1, 4)), np.full((2, 4), np.nan)):
+        with pytest.raises(ValueError, match="arm"):
+            view.step(wrong)
+    view = VectorView("ludus/Household-v0", 2, text=True, autoreset_mode="NEXT_STEP", max_episode_steps=1)
+    view.reset(seed=1)
+    for _ in range(3):
+        pages = view.step(("wait", "wait"))[0]
+    assert all(view.single_observation_space.contains(str(page)) for page in pages)
+
+
+def test_a_refused_action_draws_nothing_for_partners_and_seeds_may_be_numpys():
+    view = VectorView("ludus/PursuitEvasion-v0", 2, partners={"evader": "random"})
+    view.reset(seed=[np.int64(3), np.int64(4)])  # type: ignore[arg-type]
+    before = view.world.state()["partners"]
+    with pytest.raises(ValueError, match="finite"):
+        view.step(np.full(view.action_space.shape or (), np.nan))
+    np.testing.assert_array_equal(view.world.state()["partners"], before)

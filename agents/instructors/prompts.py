@@ -27,7 +27,8 @@ def prompt(briefing: Briefing, language: str = "en") -> str:
     lines += [f"known: {as_data(m)}" for m in briefing.memories]
     lines += [f"heard: {as_data(m)}" for m in briefing.messages]
     lines.append(f"seen: {as_data(briefing.description)}")
-    lines.append(f"past: {as_data('; '.join(briefing.outcomes[-PAST:]))}")
+    own = briefing.outcomes[briefing.earlier :]
+    lines.append(f"past: {as_data('; '.join(own[-PAST:]))}")
     return "\n".join([*lines, ASK[language]])
 
 

@@ -210,5 +210,6 @@ def _asked_progress(world: World, arguments: Mapping[str, str]) -> np.ndarray:
 @registry.forwards(Assistant)
 def make(num_envs: int = 1, file: str = "assistant", text: bool = False, **settings: Any) -> World:
     """num_envs users. drift, notes: as of Assistant. file: "assistant", or the path of a YAML file of your own."""
-    world = Assistant(num_envs, read(file), **settings)
+    lists = dict.fromkeys(("agents", "users", "hours"), list)
+    world = Assistant(num_envs, read(file, **lists, topics=dict, menus=dict, words=dict), **settings)
     return Spoken(world) if text else world

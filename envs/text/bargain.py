@@ -170,5 +170,5 @@ def _agreed_progress(world: World, arguments: Mapping[str, str]) -> np.ndarray:
 @registry.forwards(Bargain)
 def make(num_envs: int = 1, file: str = "bargain", text: bool = False, **settings: Any) -> World:
     """num_envs markets. scoring: one of SCORINGS. file: "bargain", or the path of a YAML file of your own."""
-    world = Bargain(num_envs, read(file), **settings)
+    world = Bargain(num_envs, read(file, agents=list, goods=list, words=dict), **settings)
     return Spoken(world) if text else world

@@ -154,5 +154,5 @@ def _found_progress(world: World, arguments: Mapping[str, str]) -> np.ndarray:
 @registry.forwards(Detective)
 def make(num_envs: int = 1, file: str = "detective", text: bool = False, **settings: Any) -> World:
     """num_envs cases. talk: whether detectives may speak. file: "detective", or a YAML file of your own."""
-    world = Detective(num_envs, read(file), **settings)
+    world = Detective(num_envs, read(file, agents=list, people=list, roles=list, traits=dict, words=dict), **settings)
     return Spoken(world) if text else world

@@ -216,5 +216,5 @@ def _question(name: str, slots: Mapping[str, Any], lexicon: Lexicon) -> Skill:
 @registry.forwards(Dialogue)
 def make(num_envs: int = 1, file: str = "dialogue", text: bool = False, **settings: Any) -> World:
     """num_envs dialogues. alone, first: as of Dialogue. file: "dialogue", or the path of a YAML file of your own."""
-    world = Dialogue(num_envs, read(file), **settings)
+    world = Dialogue(num_envs, read(file, agents=list, alone=str, story=str, words=dict), **settings)
     return Spoken(world) if text else world

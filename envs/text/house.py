@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from .. import registry
 from ..core import Arrays
 from ..streams import Draws
 from . import layout
@@ -14,7 +13,6 @@ from .lexicon import Lexicon
 from .world import ALL, Rows, TextWorld, one_hot
 
 AJAR, MADE = 0.3, 0.15  # chances that a door stands open, that a thing has a state already
-SECTIONS = ("agents", "rooms", "furniture", "things", "states", "quests", "words")
 
 
 class House(TextWorld):
@@ -26,9 +24,6 @@ class House(TextWorld):
 
     def __init__(self, num_envs: int, data: dict[str, Any], steps: int | tuple[int, int] = (1, 3), **settings: Any):
         self.data = data
-        for section in SECTIONS:
-            if section not in data:
-                raise ValueError(f"a house needs the section {section!r}; it has {', '.join(data)}")
         self.rooms, self.furniture = list(data["rooms"]), list(data["furniture"])
         self.things, self.states = list(data["things"]), list(data["states"])
         self.opens = np.array([bool(data["furniture"][f].get("opens")) for f in self.furniture])
@@ -40,7 +35,7 @@ class House(TextWorld):
         may = {t: (data["things"][t] or {}).get("states", ()) for t in self.things}
         every = [[s in may[t] for t in self.things] for s in self.states]
         self.becomes = np.array(every, bool).reshape(len(self.states), len(self.things))
-        devices = [self._place(self.furniture, data["states"][s]["at"], "furniture") for s in self.states]
+        devices = [self.furniture.index(data["states"][s]["at"]) for s in self.states]
         undone = [data["states"][s].get("undoes") for s in self.states]
         self.device = np.array(devices, int)
         self.undone = np.array([self.states.index(u) if u else -1 for u in undone], int)
@@ -68,12 +63,6 @@ class House(TextWorld):
 
     def _made(self, s: int) -> list[str]:
         return [t for t, can in zip(self.things, self.becomes[s], strict=True) if can]
-
-    @staticmethod
-    def _place(names: list[str], name: str, kind: str) -> int:
-        if name not in names:
-            raise registry.nearest(name, names, kind)
-        return names.index(name)
 
     # State
 

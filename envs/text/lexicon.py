@@ -17,28 +17,48 @@ LANGUAGES = ("en", "zh")
 _ASSETS = importlib.resources.files("ludus.assets") / "text"
 
 
-def read(name: str) -> dict[str, Any]:
+def read(name: str, **sections: type) -> dict[str, Any]:
     """The data of a world: a name under assets/text, or the path of a YAML file of one's own.
 
     A file's `base` names another whose sections it replaces, section by section; words are added.
-    Raises ValueError that names the file for what is no mapping, UnknownName for an unknown name.
+    sections: those that there must be, and whether each is a dict, a list, a str or an int.
+    Raises ValueError that names the file and the section for what is not so, UnknownName for an unknown name.
     """
-    data = copy.deepcopy(_load(str(name)))
-    if "base" in data:
-        base = read(data.pop("base"))
-        data = base | data | {"words": base.get("words", {}) | data.get("words", {})}
+    data = _merged(str(name), ())
+    for section, kind in sections.items():
+        if section not in data:
+            raise ValueError(f"{name}: the section {section!r} is missing; there is {', '.join(data)}")
+        if not isinstance(data[section], kind):
+            raise ValueError(f"{name}: {section}: must be a {kind.__name__}, not {data[section]!r}")
     return data
 
 
-@functools.cache
+def _merged(name: str, above: tuple[str, ...]) -> dict[str, Any]:
+    if name in above:
+        raise ValueError(f"{name}: a file cannot be its own base: {' → '.join((*above, name))}")
+    data = copy.deepcopy(_load(name))
+    if "base" in data:
+        base = _merged(str(data.pop("base")), (*above, name))
+        if not isinstance(words := data.get("words", {}), dict):
+            raise ValueError(f"{name}: words: must be a mapping from a noun to its other names, not {words!r}")
+        data = base | data | {"words": base.get("words", {}) | words}
+    return data
+
+
 def _load(name: str) -> dict[str, Any]:
-    if name.endswith((".yaml", ".yml")):
-        text = Path(name).read_text(encoding="utf-8")
-    else:
-        known = [f.name.removesuffix(".yaml") for f in _ASSETS.iterdir() if f.name.endswith(".yaml")]
-        if name not in known:
-            raise registry.nearest(name, known, "text world")
-        text = (_ASSETS / f"{name}.yaml").read_text(encoding="utf-8")
+    own = name.endswith((".yaml", ".yml"))
+    return _parsed(name, Path(name).read_text(encoding="utf-8")) if own else _shipped(name)
+
+
+@functools.cache
+def _shipped(name: str) -> dict[str, Any]:
+    known = [f.name.removesuffix(".yaml") for f in _ASSETS.iterdir() if f.name.endswith(".yaml")]
+    if name not in known:
+        raise registry.nearest(name, known, "text world")
+    return _parsed(name, (_ASSETS / f"{name}.yaml").read_text(encoding="utf-8"))
+
+
+def _parsed(name: str, text: str) -> dict[str, Any]:
     try:
         data = yaml.safe_load(text)
     except yaml.YAMLError as error:

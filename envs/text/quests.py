@@ -18,13 +18,13 @@ from ..core import Arrays, World
 from ..instructions import Skill
 from ..streams import Draws
 from . import layout
+from .blueprint import SLOTS, check
 from .house import House
 from .lexicon import Lexicon
 from .skills import skill
 from .world import Rows
 
 LONGEST = 16  # commands that count as nothing done yet
-SLOTS = {"open": ("place",), "put": ("thing", "place"), "serve": ("thing", "state", "place")}  # others: a thing
 CANDIDATES = 48  # goals and starting rooms tried for a new episode
 
 
@@ -47,6 +47,7 @@ class QuestHouse(House):
     """
 
     def __init__(self, num_envs: int, data, steps=(1, 3), **settings):
+        check(data)
         self.asked = [quest for entry in data["quests"] for quest in self._entries(data, entry)]
         skills = skills_of(data, self.asked)
         goals = [skills[verb](**nouns) for verb, nouns in self.asked]

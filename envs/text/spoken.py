@@ -39,11 +39,12 @@ class Spoken(Wrapper):
         self._nouns, self._places = nouns, {noun: i for i, noun in enumerate(nouns)}
         self.referent = np.full((world.num_envs, count), -1, np.int16)  # what "it" stands for
         self.spoken = np.zeros((world.num_envs, count, SAID), np.uint32)  # what was said freely, as code points
+        self.present = np.zeros((world.num_envs, count, count), bool)  # [reader, speaker]: there when it was said
         self.answer = np.zeros((world.num_envs, count, PAGE // 8), np.uint32)  # what came of the last command
 
     def reset(self, ids, seeds=None):
         _, info = self.world.reset(ids, seeds)
-        for array, start in ((self.referent, -1), (self.spoken, 0), (self.answer, 0)):
+        for array, start in ((self.referent, -1), (self.spoken, 0), (self.answer, 0), (self.present, False)):
             array[ids] = start
         return self._pages(), info
 
@@ -69,13 +70,13 @@ class Spoken(Wrapper):
         return None
 
     def state(self):
-        own = {"referent": self.referent, "spoken": self.spoken, "answer": self.answer}
+        own = {"referent": self.referent, "spoken": self.spoken, "present": self.present, "answer": self.answer}
         return self.world.state() | {f"spoken.{name}": array.copy() for name, array in own.items()}
 
     def restore(self, state):
         _, info = self.world.restore(state)
-        for name, array in (("referent", self.referent), ("spoken", self.spoken), ("answer", self.answer)):
-            array[:] = state[f"spoken.{name}"]
+        for name in ("referent", "spoken", "present", "answer"):
+            getattr(self, name)[:] = state[f"spoken.{name}"]
         pages = self._pages()
         for k, agent in enumerate(self.agents):
             pages[agent][self.text_world.blank[:, k]] = ""
@@ -86,7 +87,7 @@ class Spoken(Wrapper):
         if not isinstance(actions, Mapping) or any(a not in actions for a in self.agents):
             raise ValueError(f"{self.id}: a sentence is wanted for each of {', '.join(self.agents)}")
         given = {a: _sentences(self.id, a, actions[a], self.num_envs) for a in self.agents}
-        self.spoken[:], self.answer[:] = 0, 0
+        self.spoken[:], self.answer[:], self.present[:] = 0, 0, self.text_world.present()
         numbers = {a: np.zeros(self.num_envs, np.int64) for a in self.agents}
         for k, agent in enumerate(self.agents):
             for env in np.flatnonzero(~self.text_world.over[:, k]):
@@ -94,6 +95,7 @@ class Spoken(Wrapper):
         return numbers
 
     def _number(self, env: int, k: int, sentence: str) -> int:
+        sentence = "".join(c if c in self.charset else "?" for c in sentence)  # it may be read again, in that space
         last = int(self.referent[env, k])
         meant = self.grammar.parse(sentence, self._nouns[last] if last >= 0 else None)
         if meant.referent is not None:
@@ -131,9 +133,8 @@ class Spoken(Wrapper):
         wording = goal.skill.chinese[0] if tongue == "zh" else goal.text
         lines = [world.lexicon.say("task", tongue, goal=goal.phrase(wording) if tongue == "zh" else wording)]
         lines += [_read(self.answer[env, k])] if self.answer[env, k, 0] else []
-        hears = world.present()[env, k]
         for j, other in enumerate(self.agents):
-            if j != k and hears[j] and self.spoken[env, j, 0]:
+            if j != k and self.present[env, k, j] and self.spoken[env, j, 0]:
                 lines.append(world.lexicon.say("heard", tongue, who=other, word=_read(self.spoken[env, j])))
         return "\n".join([*lines, world.describe(env, agent)])[:PAGE]
 

@@ -95,9 +95,11 @@ class Treasure(QuestHouse):
         self.came[:] = self.room[:, 0]
         return super().step(actions)
 
-    def do_go(self, k: int, rows: np.ndarray, rooms: np.ndarray) -> None:
+    def do_go(self, k: int, rows: np.ndarray, rooms: np.ndarray) -> np.ndarray:
+        """Who would pass the other on the way has met them: bob stays."""
         met = (self.came[rows] == rooms) & (self.room[rows, 0] == self.room[rows, 1]) & (k == 1)
         super().do_go(k, rows[~met], rooms[~met])
+        return rows[met]
 
     def can_unlock(self, k: int) -> np.ndarray:
         near = self.link[self.every, self.room[:, k]] & one_hot(self.locked, len(self.rooms))
@@ -204,5 +206,5 @@ def make(num_envs: int = 1, file: str = "treasure", text: bool = False, **settin
     """num_envs islands. file: "treasure", or the path of a YAML file of your own with these sections."""
     from .spoken import Spoken
 
-    world = Treasure(num_envs, read(file), **settings)
+    world = Treasure(num_envs, read(file, treasures=list), **settings)
     return Spoken(world) if text else world

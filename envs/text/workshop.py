@@ -250,5 +250,7 @@ def _programmed_progress(world: World, arguments: Mapping[str, str]) -> np.ndarr
 @registry.forwards(Workshop)
 def make(num_envs: int = 1, file: str = "workshop", text: bool = False, **settings: Any) -> World:
     """num_envs workshops. alone, crossed, easy: as of Workshop. file: "workshop", or the path of a YAML file."""
-    world = Workshop(num_envs, read(file), **settings)
+    lists = dict.fromkeys(("agents", "instructions", "answers", "crossed"), list)
+    data = read(file, **lists, alone=str, cells=int, lines=int, tasks=dict, words=dict)
+    world = Workshop(num_envs, data, **settings)
     return Spoken(world) if text else world

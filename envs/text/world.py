@@ -178,7 +178,10 @@ class TextWorld(World):
         return Step(self._observe(), reward, terminated, truncated, self._info())
 
     def _obey(self, k: int, numbers: np.ndarray) -> np.ndarray:
-        """Carry out commands (num_envs,) of agent k; the numbers again, -1 where nothing was done."""
+        """Carry out commands (num_envs,) of agent k; the numbers again, -1 where nothing was done.
+
+        A do_… returns the rows in which what may be done came to nothing, if any.
+        """
         possible = self.mask(k)[self.every, numbers] & ~self.over[:, k]
         verbs = np.where(possible, self.table.verb[numbers], 0)
         for v in np.flatnonzero(np.bincount(verbs, minlength=len(self.table.names))):
@@ -187,7 +190,9 @@ class TextWorld(World):
             name = self.table.names[v]
             rows = np.flatnonzero(verbs == v)
             places = self.table.arguments[numbers[rows]].T[: len(self.table.shapes[name])]
-            getattr(self, f"do_{name}")(k, rows, *places)
+            in_vain = getattr(self, f"do_{name}")(k, rows, *places)
+            if in_vain is not None:
+                possible[in_vain] = False
         if verbs.any():
             self._masks = {}
         return np.where(possible, numbers, -1)

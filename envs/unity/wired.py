@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -36,7 +37,7 @@ class WiredGame(UnityWorld):
         self.mirror = game(name)(num_envs, **settings, **parameters)
         self.skills, self.goals, self.render_fps = self.mirror.skills, self.mirror.goals, self.mirror.render_fps
         self.max_episode_steps = self.mirror.max_episode_steps
-        chosen = [part for key, value in settings.items() for part in ("--set", f"{key}={value}")]
+        chosen = [part for key, value in settings.items() for part in ("--set", f"{key}={json.dumps(value)}")]
         arguments = [name, "--areas", str(num_envs), *chosen, *wire.pop("arguments", ())]
         super().__init__(num_envs, bundled(), arguments, ours=True, goal_signal=False, **wire)
 

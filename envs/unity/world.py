@@ -198,7 +198,7 @@ class UnityWorld(World):
 
     def reset(self, ids: np.ndarray, seeds: Sequence[int | None] | None = None) -> tuple[Arrays, Arrays]:
         ids = np.asarray(ids, int)
-        given = None if seeds is None else [None if s is None else int(s) % 2**63 for s in seeds]
+        given = None if seeds is None else [None if s is None else int(s) % 2**64 for s in seeds]  # as Streams take it
         words = {"reset": ids.tolist(), "seeds": given}
         try:
             if self._shown_ahead(ids, given):
@@ -212,7 +212,11 @@ class UnityWorld(World):
                 self.table.read(self._env, fresh=ids)
         except FAULTS as error:
             self._replace(error)
-            return self.reset(np.arange(self.num_envs))
+            self._unsaid = len(ids) < self.num_envs  # the next step says that the others were cut off, too
+            every: list[int | None] = [None] * self.num_envs
+            for i, seed in zip(ids.tolist(), given or [None] * len(ids), strict=True):
+                every[i] = seed
+            return self.reset(np.arange(self.num_envs), every)
         self.steps[ids], self._return[ids], self.won[ids] = 0, 0, False
         self.table.begin(ids)
         return self._observe(), self._info()

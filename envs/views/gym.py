@@ -17,6 +17,8 @@ class GymView(gymnasium.Env):
     """One agent in the place of all: joint spaces, mean reward; see joint.Joint.
 
     partners: group -> policy (observations (1, …) to actions (1, …)), "idle" or "random", for groups to leave out.
+    episode_steps: the world's max_episode_steps. gymnasium.make keeps that name to itself, and cuts episodes that it
+        cannot lengthen.
     info: "is_success" bool, "action_mask" (choices,) bool where some choices are not allowed now, and
         the world's other measures; "rewards", agent -> float, where there are several.
     """
@@ -28,8 +30,11 @@ class GymView(gymnasium.Env):
         world: str | World,
         render_mode: str | None = None,
         partners: Mapping[str, team.Policy | str] | None = None,
+        episode_steps: int | None = None,
         **settings: Any,
     ):
+        if episode_steps is not None:
+            settings["max_episode_steps"] = episode_steps
         if render_mode not in (None, "rgb_array"):
             raise ValueError(f"render_mode must be None or 'rgb_array', not {render_mode!r}")
         self.world = team.make(world, 1, partners, **settings)

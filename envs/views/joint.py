@@ -98,6 +98,8 @@ def idle(space: spaces.Space, n: int) -> np.ndarray:
         return np.broadcast_to(np.clip(np.zeros(space.shape, space.dtype), space.low, space.high), (n, *space.shape))
     if isinstance(space, (spaces.Discrete, spaces.MultiDiscrete)):
         return np.broadcast_to(np.asarray(space.start), (n, *(space.shape or ())))
+    if isinstance(space, spaces.Text):  # who says nothing waits
+        return np.full(n, "", object)
     raise ValueError(f"no idle action in {space}")
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from gymnasium import spaces
 
 from .. import registry
-from ..core import Arrays, Step, World, Wrapper
+from ..core import Arrays, Step, World, Wrapper, check_actions
 from ..streams import Draws, Streams
 from .joint import idle
 
@@ -46,10 +46,11 @@ class Partners(Wrapper):
         self._seen: Arrays = {}
 
     def reset(self, ids, seeds=None):
-        self._chance.begin(ids, None if seeds is None else [None if s is None else s + 2**63 for s in seeds])
+        self._chance.begin(ids, None if seeds is None else [None if s is None else int(s) + 2**63 for s in seeds])
         return self._show(*self.world.reset(ids, seeds))
 
     def step(self, actions):
+        actions = check_actions(self, actions)  # before anything is drawn: who is refused changes nothing
         draw = self._chance.draw(np.arange(self.num_envs))
         played = {a: (self.league or "scripted") if p == LEAGUE else p for a, p in self._played.items()}
         script = self.world.scripted() if "scripted" in played.values() else {}

@@ -13,7 +13,7 @@ import numpy as np
 from stable_baselines3.common.vec_env import VecEnv
 
 from .. import registry
-from ..core import Arrays, Step, World, unbegun
+from ..core import PARTIAL_RESET, Arrays, Step, World, unbegun
 from . import autoreset
 from . import partners as team
 from .joint import everything
@@ -145,6 +145,8 @@ def _copies(id: str, num_envs: int, group: str | None, partners: Mapping[str, An
     probe = team.make(id, 1, partners, **settings)
     agents = len(_group(probe, group)[1])
     probe.close()
+    if PARTIAL_RESET not in probe.capabilities and num_envs == agents:
+        return num_envs  # somebody's build: its agents end one by one, so that each is a copy of its own
     copies, rest = divmod(num_envs, agents)
     if rest or copies < 1:
         what = "1 agent" if agents == 1 else f"{agents} agents"

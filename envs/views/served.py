@@ -22,6 +22,7 @@ from gymnasium import spaces
 
 from ..core import Arrays, Step, World, check_actions
 from ..instructions import Skill
+from ..registry import nearest
 from ..streams import Streams
 from . import server
 
@@ -100,7 +101,7 @@ class Served(World):
         self.goals = (self.skills[0](),)
         self.streams, self.seeds = Streams(num_envs), np.zeros(num_envs, np.int64)
         self.obs = np.zeros((num_envs, len(low)))
-        self.told = np.zeros((num_envs, limit, *act.shape), np.float32)  # the actions of the episode
+        self.told = np.zeros((num_envs, 0, *act.shape), np.float32)  # the actions of the episode
         self.steps, self.won = np.zeros(num_envs, np.int64), np.zeros(num_envs, bool)
         self.over = np.ones(num_envs, bool)
 
@@ -116,6 +117,8 @@ class Served(World):
         reward, cut = np.zeros(self.num_envs), np.zeros(self.num_envs, bool)
         if len(live):
             found = self._ask("step", {"copies": live, "actions": acted[live]})
+            if more := max(0, self.max_episode_steps - self.told.shape[1]):  # it may have been set anew since
+                self.told = np.pad(self.told, ((0, 0), (0, more), *[(0, 0)] * (self.told.ndim - 2)))
             self.told[live, self.steps[live]] = acted[live]
             self.obs[live], reward[live] = found["obs"], found["reward"]
             self.over[live], cut[live] = found["ended"], found["cut"]
@@ -130,8 +133,9 @@ class Served(World):
         return {k: v.copy() for k, v in own.items()} | {"streams": self.streams.table.copy()}
 
     def restore(self, state: Mapping[str, np.ndarray]) -> tuple[Arrays, Arrays]:
-        for name in ("seeds", "told", "steps", "won", "over"):
+        for name in ("seeds", "steps", "won", "over"):
             getattr(self, name)[:] = state[name]
+        self.told = state["told"].copy()
         self.streams.table[:] = state["streams"]
         self.obs[:] = self._ask("replay", {"seeds": self.seeds, "actions": self.told, "steps": self.steps})["obs"]
         return self._observations(), {"success": self.won.copy()}
@@ -162,4 +166,6 @@ def make(
     python: str = sys.executable,
 ) -> Served:
     """kind: gymnasium (of: its id and keywords) or metaworld (of: its task); the rest as of Served."""
+    if kind not in server.KINDS:
+        raise nearest(kind, list(server.KINDS), "kind of environment to serve")
     return Served(num_envs, kind, of or {}, goal, limit, python)

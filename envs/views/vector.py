@@ -9,7 +9,7 @@ import numpy as np
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
-from ..core import Arrays, World, unbegun
+from ..core import Arrays, World, check_actions, unbegun
 from . import autoreset
 from . import partners as team
 from .joint import Joint, idle
@@ -98,8 +98,8 @@ class VectorView(VectorEnv):
     def _restart_now(self, parts: Arrays):
         """Copies that ended are stepped idly with the rest and then restarted: a world steps all of its copies."""
         ended, spaces = self._ended, self.world.action_spaces
-        for agent, action in parts.items():
-            parts[agent] = autoreset.select(ended, idle(spaces[agent], self.num_envs), np.asarray(action))
+        for agent, action in check_actions(self.world, parts).items():
+            parts[agent] = autoreset.select(ended, idle(spaces[agent], self.num_envs), action)
         result = self.world.step(parts)
         obs, fresh = self.world.reset(np.flatnonzero(ended))
         rewards = {a: np.where(ended, 0, r) for a, r in result.reward.items()}

@@ -43,6 +43,7 @@ go_through = Skill(
     held_out=("the {robot} rover passes the gate",),
     chinese=("让{robot}小车穿过门洞",),
     arguments={"robot": ROVERS},
+    in_chinese={"red": "红色", "blue": "蓝色"},
 )
 fly_through = Skill(
     "fly through",

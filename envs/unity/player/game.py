@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -76,9 +77,15 @@ class Game(World):
         return {a: (0,) * b.continuous + tuple(b.branches) for a, b in hybrid.items()}
 
     def set_parameter(self, key: str, value: float) -> None:
-        """Set an environment parameter for the episodes that begin from now on. Raises UnknownName."""
+        """Set an environment parameter for the episodes that begin from now on.
+
+        Raises UnknownName, and ValueError for what is not finite, or a size that is not above 0.
+        """
         if key not in self.defaults:
             raise nearest(key, dict(self.defaults), f"parameter of {self.name}")
+        size = key.endswith("scale") or key == "mass"
+        if not math.isfinite(value) or (size and value <= 0):
+            raise ValueError(f"{self.name}: {key} must be a {'positive' if size else 'finite'} number, not {value}")
         self.parameters[key] = float(value)
 
     def _goal(self, text: str) -> int:
