@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 from acting import start, success
+from lives import assert_same
 
 from ludus import envs
 from ludus.envs.mujoco.avoidance.geometry import outside, sweep
@@ -269,3 +270,53 @@ def test_nobody_gets_through_a_wall_that_may_be_scraped(body):
         walls = np.array(["wall" in row[1] for row in task.rows])
         assert task.gaps[walls].min() > -0.005
     assert (task.ahead < 0).all() and task.touched[walls].any()
+
+
+@pytest.mark.parametrize("name", ["Swap", "MovingObstacles", "PursuitEvasion", "Convoy"])
+def test_what_is_restored_is_what_was_saved(name):
+    world = envs.make(f"ludus/{name}-v0", 4)
+    world.reset(np.arange(4), [1, 2, 3, 4])
+    for _ in range(6):
+        world.step(world.scripted())
+    said, saved = [world.describe(i, world.agents[0]) for i in range(4)], world.state()
+    world.step(world.scripted())
+    world.restore(saved)
+    assert_same([world.state()], [saved])
+    assert [world.describe(i, world.agents[0]) for i in range(4)] == said
+
+
+def test_blue_sees_pictures_of_the_corridor_as_it_drives_turned_by_half_a_turn():
+    world: Any = envs.make("ludus/Corridor-v0", 1, obs="rgb", size=48)
+    world.reset(np.arange(1), [3])
+    world.task.place[0] = [[-0.4, 0.2], [0.4, -0.2]]
+    world.task.mark[0, :2, :2] = [[0.5, -0.3], [-0.5, 0.3]]
+    world.task.velocity[0] = 0
+    obs = world.step({agent: np.zeros((1, 2)) for agent in world.agents}).obs
+    red, blue = (obs[agent][0].astype(int) for agent in ("red", "blue"))
+    assert np.abs(red - blue).mean() < 6 < 20 < np.abs(red - blue[::-1, ::-1]).mean()
+
+
+def test_a_robot_in_the_mouth_of_the_corridor_has_not_given_way():
+    world: Any = envs.make("ludus/Corridor-v0", 1)
+    world.reset(np.arange(1), [3])
+    give_way = world.task.skills[1]()
+    for x, gave in ((-0.06, False), (-0.12, False), (-0.2, True)):
+        world.task.place[0] = [[x, 0], [-0.3, 0.2]]
+        world.task.measure()
+        assert give_way.achieved(world)[0] == gave, x
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong"),
+    [
+        ("Swap", {"pillars": 1}),
+        ("Crossing", {"sensing": "lidar", "sight": -1.0}),
+        ("Corridor", {"length": 2.0}),
+        ("Reach", {"horizon": 0}),
+        ("Reach", {"substeps": 0}),
+        ("Reach", {"obs": "rgb", "size": 1441}),
+    ],
+)
+def test_settings_that_no_world_can_have_are_refused(name, wrong):
+    with pytest.raises(ValueError, match=next(reversed(wrong))):
+        envs.make(f"ludus/{name}-v0", 1, **wrong)

@@ -1,11 +1,14 @@
 """What one arm's tasks promise beyond what holds for every robot: nothing but the right thing pays, or counts."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from acting import start
 
 from ludus import envs
 from ludus.envs.instructions import parse
+from ludus.envs.mujoco.grasping.holding import above
 
 CARRYING = ["PickPlace-v0", "Stack-v0"]
 OPENING = ["OpenDrawer-v0", "OpenFridge-v0"]
@@ -180,3 +183,18 @@ def test_things_have_names_in_chinese_too():
         for skill in envs.make(name).skills:
             for instruction in skill.instructions():
                 assert not any("a" <= c <= "z" for wording in skill.chinese for c in instruction.phrase(wording))
+
+
+@pytest.mark.parametrize(("closing", "held"), [(0.3, False), (1.0, True)])
+def test_fingers_that_stop_where_they_were_asked_to_hold_nothing(closing, held):
+    world: Any = envs.make("ludus/PickPlace-v0", 1, horizon=400)
+    world.reset(np.arange(1), [1])
+    arm, knob = world.task.arm, world.task.thing("pot")
+    for _ in range(40):
+        world.step({"arm": arm.go(above(arm, knob, 0.15), -1.0)})
+    for _ in range(12):
+        action = arm.go(knob, -1.0)
+        action[:, 3] = closing
+        world.step({"arm": action})
+    grasp = next(s for s in world.skills if s.name == "grasp")(thing="pot")
+    assert world.task.grasped("pot")[0] and grasp.achieved(world)[0] == held

@@ -16,9 +16,10 @@ The tasks that MuJoCo simulates, each in a file of `envs/mujoco`. This page is w
 `python -m ludus.envs.mujoco.page` from what the tasks say about themselves.
 
 An action is one number in [-1, 1] per column; what lies outside is clipped. Observations are float32, in the order of
-the tables, clipped at the bound given. Rewards lie between 0 and 1 a step before costs. An episode counts as a success
-if its goal is met at its last step. A copy whose simulation breaks down ends as truncated, with `info["diverged"]`.
-Every task has a script that solves it (`world.scripted()`).
+the tables, clipped at the bound given. Rewards of arms lie between 0 and 1 a step before costs; robots that avoid are
+paid for what they come nearer, and pay for what they lose again. An episode counts as a success if its goal is met at
+its last step. A copy whose simulation breaks down ends as truncated, with `info["diverged"]`. Every task has a script
+that solves it (`world.scripted()`).
 
 Beside its own numbers every task has the settings `vary_mass`, `vary_friction`, `vary_gain`, `physics_drift`,
 `latency`, `noise` (physics that varies and drifts), `demo_starts` and `demo_rate` (episodes that begin half-way),
@@ -49,7 +50,7 @@ def section(id: str) -> str:
         "",
     ]
     lines += [
-        f"An episode takes {task.horizon} steps of {1 / world.render_fps:.2g} s. Agents: {_names(task.agents)}.",
+        f"An episode takes {task.horizon} steps of {world.step_seconds:.2g} s. Agents: {_names(task.agents)}.",
         "",
     ]
     for group in world.groups:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import os
 import warnings
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import mujoco
 import numpy as np
@@ -76,14 +76,16 @@ class Camera:
 class Eyes:
     """What each agent sees in every copy: size × size pixels from the camera 'agent/eye', or else from `camera`.
 
+    turned: the agents that see the world turned by half a turn.
     Raises RenderingUnavailable where there is no OpenGL.
     """
 
-    def __init__(self, sims: Batch, agents: Sequence[str], camera: str, size: int):
+    def __init__(self, sims: Batch, agents: Sequence[str], camera: str, size: int, turned: Collection[str] = ()):
         own = {sims.model.camera(i).name for i in range(sims.model.ncam)}
         eyes = {a: f"{a}/eye" if f"{a}/eye" in own else camera for a in agents}
         self._names = list(dict.fromkeys(eyes.values()))  # agents that share a camera share a picture
         self._of = {a: self._names.index(name) for a, name in eyes.items()}
+        self._turned = frozenset(turned)
         self._camera = Camera(sims, camera, size, size)
         self._seen = np.zeros((len(self._names), sims.nsim, size, size, 3), np.uint8)
 
@@ -92,7 +94,8 @@ class Eyes:
         for env in ids.tolist():
             for k, picture in enumerate(self._camera.pictures(env, self._names)):
                 self._seen[k, env] = picture
-        return {a: self._seen[k].copy() for a, k in self._of.items()}
+        pictures = {a: self._seen[k] for a, k in self._of.items()}
+        return {a: (p[:, ::-1, ::-1] if a in self._turned else p).copy() for a, p in pictures.items()}
 
     def close(self) -> None:
         self._camera.close()

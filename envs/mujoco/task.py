@@ -14,6 +14,8 @@ from ..instructions import Instruction, Skill
 from ..registry import nearest
 from ..streams import Draws
 
+LARGEST = 1440  # pixels that a picture may have along a side: the scenes' off-screen buffers
+
 
 class Entry(NamedTuple):
     """A stretch of an observation or action: its meaning, width, unit, and the largest value it takes."""
@@ -73,6 +75,9 @@ class Task:
         for name in ("vary_mass", "vary_friction", "vary_gain", "physics_drift", "latency", "noise", "demo_starts"):
             if not 0 <= getattr(self, name) < np.inf:
                 raise ValueError(f"setting {name} must not be negative or infinite: {getattr(self, name)!r}")
+        for name in ("horizon", "substeps"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"setting {name} must be 1 or more, not {getattr(self, name)}")
         if self.demo_starts > 1:
             raise ValueError(f"setting demo_starts is a share, from 0 to 1: {self.demo_starts!r}")
         if not 0 < self.demo_rate < 1:
@@ -81,14 +86,18 @@ class Task:
             raise nearest(self.obs, ["state", "rgb"], "kind of observation")
         if self.obs == "rgb" and self.noise:
             raise ValueError('noise disturbs numbers: it needs obs="state"')
-        if self.size < 1:
-            raise ValueError(f"setting size must be a number of pixels, not {self.size}")
+        if not 1 <= self.size <= LARGEST:
+            raise ValueError(f"setting size must be a number of pixels up to {LARGEST}, not {self.size}")
 
     def _goal(self, text: str) -> int:
         known = [goal.text for goal in self.goals]
         if text not in known:
             raise nearest(text, known, f"goal of {type(self).__name__}")
         return known.index(text)
+
+    def turned(self) -> tuple[str, ...]:
+        """The agents that see and act turned by half a turn, and whose pictures are turned so, too."""
+        return ()
 
     def scene(self) -> mujoco.MjSpec:
         """The scene, built once."""

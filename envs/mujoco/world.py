@@ -52,7 +52,8 @@ class MujocoWorld(World):
         self.rung = np.full(num_envs, RUNGS - 1.0)  # where on the script's way its next episode there begins
         self.climbs = np.zeros(num_envs, bool)  # this episode began at the rung
         self.won = np.zeros(num_envs, bool)  # this episode has had a success, which noise may have undone since
-        self.render_fps = round(1 / (model.opt.timestep * task.substeps))
+        self.step_seconds = float(model.opt.timestep * task.substeps)
+        self.render_fps = round(1 / self.step_seconds)
         self._camera: Any = None
 
         self._ctrl = self.sims.bind("ctrl")
@@ -75,7 +76,7 @@ class MujocoWorld(World):
         """Let agents observe pictures. Raises RenderingUnavailable where there is no OpenGL."""
         from .render import Eyes
 
-        eyes = Eyes(self.sims, self.agents, self.task.camera, self.task.size)
+        eyes = Eyes(self.sims, self.agents, self.task.camera, self.task.size, self.task.turned())
         shape = (self.task.size, self.task.size, 3)
         self.observation_spaces = {a: spaces.Box(0, 255, shape, np.uint8) for a in self.agents}
         return eyes
@@ -228,7 +229,6 @@ class MujocoWorld(World):
             self.physics.restored()
         self.sims.forward(stage=_VEL)
         self.task.measure()
-        self.task.before_step()
         self._last = self._observe()
         return self._last, self._info(np.zeros(self.num_envs, bool))
 

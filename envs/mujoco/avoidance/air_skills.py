@@ -28,7 +28,7 @@ def _furthest(world):
 hold_open = Skill(
     "hold open",
     ("hold the gate open", "hover at the green switch", "stay at the switch so that the gate is up"),
-    achieved=lambda world, a: _task(world).hover < _task(world).touch,
+    achieved=lambda world, a: (_task(world).hover < _task(world).touch) & _task(world).is_up(),
     progress=lambda world, a: closer(_task(world).hover, 1.2),
     held_out=("keep the doorway from shutting",),
     chinese=("悬停在绿色开关处，让门开着",),

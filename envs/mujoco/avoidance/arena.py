@@ -72,6 +72,7 @@ class Arena(Task):
     pace: np.ndarray | None = None  # (2, pillars, n) velocities of the pillars, where they move, m/s
     facing: ClassVar[tuple[int, ...] | None] = None  # per robot: -1 where it sees and drives turned by half a turn
     _least = 1  # robots
+    _most_pillars = 0  # what a task finds places for
     _moving = False  # whether pillars move: pace is told
 
     def __init__(self, **settings: Any):
@@ -87,6 +88,11 @@ class Arena(Task):
         for name, least in {"beams": 1, "pillars": 0}.items():
             if getattr(self, name) < least:
                 raise ValueError(f"{name} must be {least} or more, not {getattr(self, name)}")
+        if not 0 < self.sight < np.inf:
+            raise ValueError(f"sight must be metres above 0, not {self.sight}")
+        if self.pillars > self._most_pillars:
+            most = f"at most {self._most_pillars} pillars" if self._most_pillars else "no pillars"
+            raise ValueError(f"{type(self).__name__} has {most}, not {self.pillars}")
         self.agents = {name: f"{name}/" for name in list(self.colours)[: self.robots]}
         groups = self.groups or ("agents",)
         self.entries = dict.fromkeys(groups, (*self._own(), *self._around(), *self.things))
@@ -118,10 +124,12 @@ class Arena(Task):
 
     def _decided(self) -> tuple[Entry, ...]:
         if self.body == "disc":
-            return (Entry("velocity along x and y, as a share of 0.5 m/s", 2, "1", 1.0),)
+            return (
+                Entry("velocity asked for along x and y, as a share of 0.5 m/s (damping leaves 0.45)", 2, "1", 1.0),
+            )
         return (
-            Entry("velocity forward, as a share of 0.5 m/s", 1, "1", 1.0),
-            Entry("turn rate, as a share of 4 rad/s", 1, "1", 1.0),
+            Entry("velocity asked for forward, as a share of 0.5 m/s (damping leaves 0.45)", 1, "1", 1.0),
+            Entry("turn rate asked for, as a share of 4 rad/s (damping leaves 3.7)", 1, "1", 1.0),
         )
 
     def _pairs(self) -> None:
@@ -144,6 +152,10 @@ class Arena(Task):
     def discs(self) -> Mapping[str, tuple[float, ...]]:
         """name -> colour of the discs on the floor, of 6 cm radius; by default each robot has its own."""
         return {name: self.colours[name] for name in self.agents}
+
+    def turned(self):
+        facing = self.facing if self.body == "disc" and self.facing else ()
+        return tuple(agent for agent, sign in zip(self.agents, facing, strict=False) if sign < 0)
 
     def scene(self):
         robots = {name: self.colours[name] for name in self.agents}

@@ -33,6 +33,7 @@ class Convoy(Arena):
     targets = ("next way point (for the leader) or robot ahead (for the others)",)
     robots = 3
     pillars = 3
+    _most_pillars = 9
     stops = 3  # way points
     horizon = 75
     stay = 0.02  # an episode is long, and waiting for good must not pay

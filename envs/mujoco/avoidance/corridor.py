@@ -10,6 +10,7 @@ from .arena import COLOURS, Arena
 from .geometry import length as distance
 from .geometry import sweep
 
+LONGEST = 0.54  # of the corridor: beyond it stands who starts nearest, m
 AHEAD = np.array([1.0, -1.0])[:, None]  # red drives along x, blue against it
 
 
@@ -39,6 +40,10 @@ class Corridor(Arena):
         if not 2 * Arena.radius < settings.get("gap", self.gap) < 4 * Arena.radius:
             raise ValueError(
                 f"gap of Corridor must let one robot through, not two: 0.1 to 0.2 m, not {settings['gap']}"
+            )
+        if not 0 < settings.get("length", self.length) <= LONGEST:
+            raise ValueError(
+                f"length of Corridor must leave the rooms' robots outside: up to {LONGEST} m, not {settings['length']}"
             )
         self.walls = ((settings.get("length", self.length) / 2, (0.72 - settings.get("gap", self.gap) / 2) / 2),) * 2
         super().__init__(**settings)

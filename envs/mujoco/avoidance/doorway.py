@@ -182,6 +182,10 @@ class Doorway(Task):
     def info(self):
         return {"collisions": self.touching}
 
+    def is_up(self):
+        """(n,) bool: the gate is all the way up."""
+        return self.gate[:, 2] >= TALL
+
     def describe(self, env, agent):
         gate = f"The gate is {100 * self.gate[env, 2] / TALL:.0f} % up."
         if agent == "drone":
@@ -216,7 +220,7 @@ class Doorway(Task):
 
     def _pass(self, i):
         """(2, n): where rover i should drive to pass the doorway once the gate is up."""
-        here, up = self.rovers[:, i], self.gate[:, 2] >= TALL
+        here, up = self.rovers[:, i], self.is_up()
         ready = (up & (np.abs(here[1]) < 0.02) & (here[0] > -0.2)) | (here[0] > -0.06)
         ahead = np.where(ready, [[0.3], [0]], [[-0.14], [0]])
         return np.where(here[0] > 0.15, self.goal[:, i], ahead)

@@ -23,7 +23,9 @@ catch = Skill(
     "catch",
     ("catch the green robot", "hunt the green robot down", "touch the green robot before the time is up"),
     achieved=lambda world, a: _task(world).caught & ~_task(world).bumped,
-    progress=lambda world, a: np.where(_task(world).caught, 1, 0.9 * closer(_nearest(world), 1.5)),
+    progress=lambda world, a: np.where(
+        _task(world).caught & ~_task(world).bumped, 1, 0.9 * closer(_nearest(world), 1.5)
+    ),
     held_out=("do not let the green one escape",),
     chinese=("抓住绿色机器人",),
 )

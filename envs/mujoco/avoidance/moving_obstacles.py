@@ -23,6 +23,7 @@ class MovingObstacles(Arena):
     targets = tuple(f"{colour} disc" for colour in DISCS)
     robots = 1
     pillars = 3
+    _most_pillars = 8
     horizon = 44
     _moving = True
 

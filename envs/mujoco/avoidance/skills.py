@@ -103,4 +103,5 @@ def _let_through(world):
     """(n,) bool: one robot at least is out of the corridor on its far side, and nobody is in it."""
     task = _task(world)
     inside = task.inside()
-    return (inside.min(axis=0) <= 0) & ((inside <= 0) | (inside >= task.length)).all(axis=0)
+    out = task.length + 2 * task.radius  # whoever has not begun to come in
+    return (inside.min(axis=0) <= 0) & ((inside <= 0) | (inside >= out)).all(axis=0)

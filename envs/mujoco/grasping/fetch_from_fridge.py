@@ -42,6 +42,10 @@ class FetchFromFridge(Opening):
     horizon = 150
     clear = 0.26
 
+    def failure(self):
+        """The apple has left the table."""
+        return super().failure()
+
     def reset(self, ids, draw):
         self.arm.place(ids, draw.uniform([-0.1, -0.2, -0.05], [0.15, -0.1, 0.08]))
         self.stand[ids] = draw.uniform([-0.05, 0.05, 0], [-0.02, 0.08, 0])

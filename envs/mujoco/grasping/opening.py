@@ -51,6 +51,10 @@ class Opening(Carrying):
         others = [self.opened(other) < 0.3 for other in self.doors if other != name]
         return np.logical_and.reduce([self.opened(name) >= 1, *others])
 
+    def failure(self):
+        """Never: furniture stands where it stands."""
+        return super().failure()
+
     def pulled(self, name: str) -> np.ndarray:
         """(n,) in [0, 1]: 0.15 for coming to the handle, 0.15 for squeezing it, 0.6 for opening; 1 once it is open.
 

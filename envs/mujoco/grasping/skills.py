@@ -14,6 +14,11 @@ def _task(world):
     return getattr(world, "task", world)
 
 
+def _meets(arm):
+    """(n,) bool: something keeps the arm's fingers from closing as far as they are asked to."""
+    return arm.closing - arm.fingers.mean(axis=1) > 0.005
+
+
 def _reach_gap(world, _):
     task = _task(world)
     return dist(task.grip, task.mark)
@@ -41,7 +46,7 @@ push = Skill(
     "push",
     ("push the cube onto the green disc", "slide the cube to the green disc", "shove the cube to the green disc"),
     achieved=lambda world, a: (_push_gap(world, a) < 0.04) & (_raised(world, a) < 0.01),
-    progress=lambda world, a: closer(_push_gap(world, a), 0.4),
+    progress=lambda world, a: closer(_push_gap(world, a), 0.4) * closer(np.maximum(_raised(world, a) - 0.01, 0), 0.1),
     held_out=("get the cube over to the green disc",),
     chinese=("把方块推到绿色圆盘上",),
 )
@@ -70,7 +75,11 @@ def _hold_gap(world, _):
 hold = Skill(
     "hold",
     ("take the bar by both posts", "let each hand grasp its post", "hold both ends of the bar"),
-    achieved=lambda world, a: (_hold_gap(world, a) < 0.02) & _task(world).closed(),
+    achieved=lambda world, a: (
+        (_hold_gap(world, a) < 0.02)
+        & _task(world).closed()
+        & np.logical_and(*(_meets(arm) for arm in _task(world).arms.values()))
+    ),
     progress=lambda world, a: closer(_hold_gap(world, a), 0.4),
     held_out=("each of you grips one end of the bar",),
     chinese=("两只夹爪各抓住横杆的一端",),
@@ -116,7 +125,7 @@ def _gap(world, arguments):
 
 
 def _grasped(world, arguments):
-    return _task(world).grasped(arguments["thing"])
+    return _task(world).grasped(arguments["thing"]) & _meets(_task(world).arm)
 
 
 def _height(world, arguments):

@@ -16,7 +16,8 @@ TURN = {"left": np.array([1.0, 1.0, 1.0]), "right": np.array([-1.0, -1.0, 1.0])}
 class TwoArmLift(Workbench):
     """Success: both ends of the bar are raised by more than 8 cm.
 
-    Each arm sees the world from its own side, the other arm ahead along its x: one policy serves both.
+    Each arm sees the world from its own side, the other arm ahead along its x: one policy serves both. Heights of the
+    fingertips are told from 20 cm above the table, not from the arm's own middle.
     """
 
     things = (
