@@ -20,6 +20,7 @@ from ..envs.core import World
 from ..envs.instructions import Encode, Instruct, Instruction, parse, reads_scene
 from . import actors, evaluation, folder, policies
 from .curriculum import Stage
+from .mind import LEARNT
 from .record import Run, RunError, read_run
 from .report.beside import ABLATIONS, ATTRIBUTION
 from .statistics import wilson
@@ -181,25 +182,31 @@ def _afresh(act: actors.Act) -> actors.Act:
 
 def instructor(run: Run) -> Any:
     """Who instructs in a run; a language model as the run has made it, where it has learnt."""
-    from ..agents.instructors import LanguageModel, make
+    from ..agents.instructors import make
 
-    name, learnt = run.settings["instructor"], run.folder / "instructor"
+    name, learnt = run.settings["instructor"], run.folder / LEARNT
     if name == "language-model" and learnt.is_dir() and not learnt.is_symlink():
-        return LanguageModel(learnt)
+        return make(name, speaker(run, learnt))
     return make(name, speaker(run))
 
 
-def speaker(run: Run) -> dict[str, Any]:
-    """What the run says of its language model. Raises RunError for an address: a folder's word sends nobody a key."""
+def speaker(run: Run, model: Path | None = None) -> dict[str, Any]:
+    """What the run says of its language model; model: the folder of another one, that speaks as it does.
+
+    Raises RunError for what is wrong there, and for an address: a folder's word sends nobody a key.
+    """
     from ..agents.instructors import speakers
 
-    said = {k: v for k, v in (run.settings.get("language_model") or {}).items() if k != "offline"}
+    said, where = run.settings.get("language_model") or {}, f"{run.folder / 'run.json'}: language_model"
+    if not isinstance(said, dict):
+        raise RunError(f"{where}: is no mapping of settings")
     if "endpoint" in said:
-        raise RunError(f"{run.folder}: its language model is behind an endpoint, which is not asked on a folder's word")
+        raise RunError(f"{where}: it is behind an endpoint, which is not asked on a folder's word")
+    said = {k: v for k, v in said.items() if k != "offline"} | ({"model": str(model)} if model else {})
     try:
         return speakers.settled(said)
     except (ValueError, TypeError) as error:
-        raise RunError(f"{run.folder}: its language model: {error}") from None
+        raise RunError(f"{where}: {error}") from None
 
 
 def sensitivity(rows: Sequence[dict[str, Any]], to: str = "wrong") -> dict[str, float]:

@@ -8,6 +8,7 @@ from typing import Any
 from ..envs.instructions import Instruct
 from . import actors
 from .ablate import speaker, tried
+from .mind import LEARNT
 from .record import Run, RunError
 
 
@@ -35,15 +36,16 @@ def two_by_two(run: Run, episodes: int = 200) -> list[dict[str, Any]]:
 
 def models(run: Run) -> dict[str, Instruct]:
     """The instructors "old" and "new". Raises RunError where nothing was learnt."""
-    from ..agents.instructors import LanguageModel, make
+    from ..agents.instructors import make
 
-    learnt = run.folder / "instructor"
+    learnt = run.folder / LEARNT
     if run.settings["instructor"] != "language-model" or not learnt.is_dir() or learnt.is_symlink():
         raise RunError(
             f"{run.folder}: its instructor has not learnt; that takes --instructor language-model "
             "--instructor-learns stage, and an update that was taken"
         )
-    return {"old": make("language-model", speaker(run)).instruct, "new": LanguageModel(learnt).instruct}
+    spoken = {"old": speaker(run), "new": speaker(run, learnt)}
+    return {name: make("language-model", said).instruct for name, said in spoken.items()}
 
 
 def told(rows: Sequence[dict[str, Any]]) -> str:

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
+import numpy as np
 import typer
 from typer import Argument, Option
 
+from ..envs import registry
 from ..envs.registry import nearest
+from ..envs.views.instructed import _OUTCOMES
 from . import checkpoint, folder
-from .mind import DATA, MEMORY, packed, unpacked
+from .curriculum import Curriculum
+from .mind import DATA, KEPT, MEMORY, cut, packed, settle, unpacked
+from .record import read_settings
+
+_TOLD = ("current", "coming", "told_as")  # of a world whose agents are told what to do: places in its book
 
 
 def command(
@@ -73,26 +82,41 @@ def forget(run: Path, words: str, cache: Path | None = None) -> dict[str, int]:
     if not (run / "run.json").is_file():
         raise ValueError(f"{run}: holds no run")
     with folder.locked(run):
-        counts = {DATA: _forget_lines(run / DATA, words)}
+        saved = checkpoint.newest(run / "checkpoints")
+        counts = _forget_saved(saved, run, words) if saved else {DATA: _forget_lines(run, words)}
         if (run / MEMORY).exists():
             counts[MEMORY] = _forget_entries(run / MEMORY, words)
-        if saved := checkpoint.newest(run / "checkpoints"):
-            counts["checkpoint"] = _forget_saved(saved, words, run / DATA)
         files = [p for p in (os.environ.get("LUDUS_INSTRUCTOR_CACHE"), cache) if p]
         counts |= {str(file): _forget_answers(Path(file), words) for file in files}
     return counts
 
 
-def _forget_lines(path: Path, words: str) -> int:
-    from ..agents.instructors.prompts import holds
+class _Lines:
+    """The first bytes of a run's data without the words. gone: the places of the lines to go among all."""
 
-    if not path.exists():
-        return 0
-    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
-    kept = [line for line in lines if not holds(_read(line), words)]
-    if len(kept) < len(lines):
-        folder.write(path, "".join(kept).encode())
-    return len(lines) - len(kept)
+    def __init__(self, path: Path, words: str, size: int | None = None):
+        from ..agents.instructors.prompts import holds
+
+        self.all = path.read_bytes()[:size].splitlines(keepends=True) if path.exists() else []
+        self.gone = {i for i, line in enumerate(self.all) if holds(_read(line), words)}
+
+    @property
+    def kept(self) -> bytes:
+        return b"".join(line for i, line in enumerate(self.all) if i not in self.gone)
+
+    def left_of(self, count: int) -> int:
+        """How many are kept of the first so many lines that can be learnt from."""
+        from ..agents.instructors import lessons
+
+        whole = [i for i, line in enumerate(self.all) if lessons.parsed(line.decode(errors="replace")) is not None]
+        return sum(i not in self.gone for i in whole[:count])
+
+
+def _forget_lines(run: Path, words: str) -> int:
+    lines = _Lines(run / DATA, words)
+    if lines.gone:
+        folder.write(run / DATA, lines.kept)
+    return len(lines.gone)
 
 
 def _forget_entries(path: Path, words: str) -> int:
@@ -106,27 +130,38 @@ def _forget_entries(path: Path, words: str) -> int:
     return count
 
 
-def _forget_saved(path: Path, words: str, data: Path) -> int:
-    """The same in a checkpoint, so that the run that goes on from it does not remember."""
-    from ..agents.instructors.prompts import holds
+def _forget_saved(path: Path, run: Path, words: str) -> dict[str, int]:
+    """The same in a checkpoint and in the data up to it, so that the run that goes on from it does not remember.
 
+    What was written after it goes: it will be lived again. The checkpoint is replaced first, the data after: whoever is
+    stopped in between finds them made already (mind.cut).
+    """
     arrays, meta = checkpoint.load(path)
     if "instructor" not in arrays:
-        return 0
+        return {DATA: _forget_lines(run, words), "checkpoint": 0}
     mind, memory = unpacked(arrays["instructor"]), unpacked(arrays["memory"])
-    answers = {k: a for k, a in mind["answers"].items() if not holds(a, words)}
-    count = len(mind["answers"]) - len(answers)
+    settle(run, memory["kept_bytes"])
+    all_of_them, lines = _Lines(run / DATA, words), _Lines(run / DATA, words, memory["kept_bytes"])
+    count = _forget_open_ends(arrays, words, lambda place: _goals(run, meta, place))
+    answers = {k: a for k, a in mind["answers"].items() if not _matching(words)(a)}
+    count += len(mind["answers"]) - len(answers)
     mind["answers"] = answers
     if memory["store"]:
         count += _forget_views(memory["store"], words)
-    memory["kept_bytes"] = data.stat().st_size if data.exists() else 0
-    arrays |= {"instructor": packed(mind), "memory": packed(memory)}
-    for name in [n for n in arrays if n.endswith("instructed.notes")]:
-        notes = unpacked(arrays[name])
-        count += _forget_open(notes["states"], words)
-        arrays[name] = packed(notes)
-    checkpoint.save(path.parent, int(path.name) + 1, arrays, meta)
-    return count
+    if lines.gone:
+        memory["kept_bytes"] = len(lines.kept)
+        if "pupil" in arrays:
+            pupil = unpacked(arrays["pupil"])
+            pupil["learnt"] = lines.left_of(pupil["learnt"])
+            arrays["pupil"] = packed(pupil)
+        folder.write(run / KEPT, lines.kept)
+    if all_of_them.gone or count:
+        number = int(path.name) + 1
+        meta["at"]["saves"] = number
+        arrays |= {"instructor": packed(mind), "memory": packed(memory)}
+        checkpoint.save(path.parent, number, arrays, meta)
+        cut(run, memory["kept_bytes"])
+    return {DATA: len(all_of_them.gone), "checkpoint": count}
 
 
 def _forget_views(state: dict[str, Any], words: str) -> int:
@@ -140,15 +175,70 @@ def _forget_views(state: dict[str, Any], words: str) -> int:
     return count
 
 
-def _forget_open(states: Any, words: str) -> int:
-    """What was said in episodes that are still on, copy by copy and agent by agent."""
-    from ..agents.instructors.prompts import holds
-
+def _forget_open_ends(arrays: dict[str, Any], words: str, goals: Callable[[int], list[str]]) -> int:
+    """What was said in episodes that are still on, world by world. goals: of the world of that place in the stage."""
     count = 0
+    for name in [n for n in arrays if n.endswith("instructed.notes")]:
+        notes, prefix = unpacked(arrays[name]), name.removesuffix("notes")
+        said = [i for i, text in enumerate(notes["texts"]) if _matching(words)(text)]
+        if said:
+            place = name.removeprefix("env/").partition(".")[0]
+            own = goals(int(place) if place.isdecimal() else 0)
+            said = [i for i in said if i >= len(own)]  # its goals a world knows by itself
+            count += _forget_phrases(arrays, prefix, notes, said, len(own))
+        count += _forget_open(notes["states"], words)
+        arrays[name] = packed(notes)
+    return count
+
+
+def _goals(run: Path, meta: dict[str, Any], place: int) -> list[str]:
+    """The goals of a world that the run's stage has, as sentences."""
+    said = read_settings(run)
+    made = Curriculum.model_validate_json(json.dumps(said["curriculum"]))
+    task = made.tasks[place] if said["regime"] == "joint" else made.stages[meta["at"]["stage"]]
+    with contextlib.closing(registry.make(task.task, 1, **(task.settings | task.training))) as world:
+        return [goal.text for goal in world.goals]
+
+
+def _forget_phrases(arrays: dict[str, Any], prefix: str, notes: dict[str, Any], said: list[int], goals: int) -> int:
+    """Take sentences out of a world's book, and their outcomes; whoever is told one is told the goal instead."""
+    texts, gone = notes["texts"], np.zeros(len(notes["texts"]), bool)
+    gone[said] = True
+    table: dict[str, np.ndarray] = {
+        k: np.array(arrays[prefix + k]) for k in (*_TOLD, "history", "own", "met", "rests") if prefix + k in arrays
+    }
+    for name in (k for k in _TOLD if k in table):
+        for env, k in np.argwhere(gone[table[name]]):
+            goal = next((line["goal"] for line in (notes["states"][env][k] or {}).get("open", ())), None)
+            if goal in texts[:goals]:
+                table[name][env, k] = texts.index(goal)
+                table["met"][env, k] = table["rests"][env, k] = False
+            else:
+                gone[table[name][env, k]] = False  # nobody knows what else to tell
+    lost = (table["history"] >= 0) & gone[table["history"] // len(_OUTCOMES)]
+    width = lost.shape[2]
+    own = np.arange(width) >= width - table["own"][..., None]
+    table["own"] -= (lost & own).sum(axis=2)
+    moved = np.cumsum(~gone) - 1
+    for name in (k for k in _TOLD if k in table):
+        table[name] = moved[table[name]]
+    place, outcome = np.divmod(table["history"], len(_OUTCOMES))
+    table["history"] = np.where(lost | (place < 0), -1, moved[place] * len(_OUTCOMES) + outcome)
+    arrays |= {prefix + k: v.astype(arrays[prefix + k].dtype) for k, v in table.items()}
+    notes["texts"] = [text for text, g in zip(texts, gone, strict=True) if not g]
+    return int(gone.sum())
+
+
+def _forget_open(states: Any, words: str) -> int:
+    """The same in what an instructor keeps of them, copy by copy and agent by agent."""
+    holds, count = _matching(words), 0
     for state in (s for row in states for s in row if isinstance(s, dict) and "open" in s):
-        kept = [line for line in state["open"] if not holds(line, words)]
+        kept = [line for line in state["open"] if not holds(line)]
         count += len(state["open"]) - len(kept)
         state["open"] = kept
+        if holds(state.get("inner")):  # such as a program: it begins anew
+            state["inner"] = None
+            count += 1
     return count
 
 
@@ -162,14 +252,16 @@ def _forget_answers(path: Path, words: str) -> int:
         raise ValueError(f"{path}: cannot be read as kept answers: {answers.broken}")
     try:
         return answers.forget(words)
+    except sqlite3.Error as error:
+        raise ValueError(f"{path}: the words are still in these answers: {error}") from None
     finally:
         answers.close()
 
 
-def _matching(words: str) -> Callable[[str], bool]:
+def _matching(words: str) -> Callable[[Any], bool]:
     from ..agents.instructors.prompts import holds
 
-    return lambda text: holds(text, words)
+    return lambda data: holds(data, words)
 
 
 def _opened(kind: Any, path: Path) -> Any:
@@ -182,8 +274,9 @@ def _no_vectors(texts: Any) -> Any:
     raise AssertionError("nothing is compared here")
 
 
-def _read(line: str) -> Any:
+def _read(line: bytes) -> Any:
+    text = line.decode(errors="replace")
     try:
-        return json.loads(line)
-    except ValueError:
-        return line
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return text

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,8 @@ from . import folder
 from .plan import Plan
 
 MEMORY, DATA, UPDATES = "memory.sqlite", "instructions.jsonl", "updates.jsonl"
+KEPT = f"{DATA}.kept"  # the data without what is being forgotten, until there is the checkpoint that knows of it
+LEARNT = "instructor"  # the folder of the model that a run's own has become
 WEIGHTS = "instructor.weights/"
 
 
@@ -65,8 +69,10 @@ class Mind:
 
     def begin(self) -> None:
         """Start with nothing: what a life that was not saved has left is removed."""
-        for name in (MEMORY, DATA, UPDATES):
+        for name in (MEMORY, DATA, KEPT, UPDATES):
             (self.path / name).unlink(missing_ok=True)
+        for name in (LEARNT, f"{LEARNT}.tmp"):
+            shutil.rmtree(self.path / name, ignore_errors=True)
 
     def save(self) -> dict[str, np.ndarray]:
         """Write the files, and give what a checkpoint holds beside them."""
@@ -92,23 +98,26 @@ class Mind:
             return
         self.instructor.restore(unpacked(arrays["instructor"]))
         self.memory.restore(unpacked(arrays["memory"]))
-        data = self.path / DATA
-        if data.exists():
-            with data.open("r+b") as file:
-                file.truncate(self.memory.kept_bytes)
+        self.memory.kept_bytes = cut(self.path, self.memory.kept_bytes)
         if self.memory.store is not None:
             self.memory.store.save(self.path / MEMORY)
         if self.pupil:
-            self.memory.records = lessons.read(data)[0]
+            self.memory.records = lessons.read(self.path / DATA)[0]
             weights = {k.removeprefix(WEIGHTS): v for k, v in arrays.items() if k.startswith(WEIGHTS)}
             self.pupil.restore(weights, unpacked(arrays["pupil"]))
             self._write_updates()
 
     def end(self) -> None:
-        """The run is over: keep the model as a folder of its own, where it has learnt."""
+        """The run is over: keep the model as a folder of its own, where it has learnt. May be done twice."""
         self.save()
         if self.pupil and any(v["taken"] for v in self.pupil.verdicts):
-            self.pupil.save(self.path / "instructor")
+            aside = self.path / f"{LEARNT}.tmp"
+            for there in (aside, self.path / LEARNT):
+                shutil.rmtree(there, ignore_errors=True)
+            self.pupil.save(aside)
+            os.replace(aside, self.path / LEARNT)
+        if isinstance(self.instructor, LanguageModel):
+            self.instructor.cache.close()
 
     def costs(self) -> dict[str, float]:
         """What it cost so far, and how much it keeps."""
@@ -123,6 +132,25 @@ class Mind:
             taken = sum(v["taken"] for v in self.pupil.verdicts)
             costs |= {"updates_taken": taken, "updates_rolled_back": len(self.pupil.verdicts) - taken}
         return costs
+
+
+def cut(path: Path, kept: int) -> int:
+    """Make a run's data what they were when a checkpoint noted so many bytes of them; how many there are."""
+    settle(path, kept)
+    data = path / DATA
+    if not data.exists():
+        return 0
+    size = min(kept, data.stat().st_size)  # to cut a shorter file would fill it up
+    os.truncate(data, size)
+    return size
+
+
+def settle(path: Path, kept: int) -> None:
+    """End a forgetting that was cut short: what it had made is taken where the checkpoint is of after it."""
+    aside = path / KEPT
+    if aside.is_file() and aside.stat().st_size == kept:
+        os.replace(aside, path / DATA)
+    aside.unlink(missing_ok=True)
 
 
 def packed(data: Any) -> np.ndarray:

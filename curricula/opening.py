@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from . import checkpoint, folder
-from .mind import DATA, MEMORY, UPDATES
+from .mind import DATA, KEPT, LEARNT, MEMORY, UPDATES
 from .plan import Plan
 from .record import read_json
 
@@ -25,7 +25,7 @@ SAID = (
 ERROR = "error.txt"  # the traceback of what nobody foresaw
 NAMES = (
     "", "run.json", "evaluations.jsonl", "metrics.json", "costs.json", "checkpoints", "policies", "tensorboard",
-    MEMORY, DATA, UPDATES, ERROR,
+    MEMORY, DATA, KEPT, UPDATES, LEARNT, f"{LEARNT}.tmp", ERROR,
 )  # fmt: skip
 
 

@@ -34,6 +34,7 @@ from .plan import Part, Plan, build_methods, default_out, plan
 from .progress import Progress, Tell
 from .record import Record, read_json, read_run
 
+CHECKPOINTS = "checkpoints"
 PIECES = 5  # between two evaluations, so that progress is seen; their number does not change the result
 
 
@@ -85,7 +86,9 @@ def run(
     life = Life(planned, path, threads, evaluations, checkpoint_share, progress, tensorboard)
     again = (path / "run.json").exists()
     with opened(path, planned, resume) as finished:
-        if not finished:
+        if finished:
+            shutil.rmtree(path / CHECKPOINTS, ignore_errors=True)  # of a run that was stopped when it was over
+        else:
             try:
                 life.prepare(again)
                 with stopping(path):
@@ -135,7 +138,7 @@ class Life:
                 raise ValueError(f"{task.task} has {team} agents: its {rows} rows must be a multiple of that")
         for part in self.parts[:1]:
             self._env(part).close()
-        saved = checkpoint.newest(self.path / "checkpoints")
+        saved = checkpoint.newest(self.path / CHECKPOINTS)
         arrays, meta = checkpoint.load(saved) if saved else ({}, {})
         self.record.cut(meta["at"]["evaluations"] if saved else 0)
         self.learner = self._newborn()
@@ -157,11 +160,11 @@ class Life:
                 self._begin(stage)
             self._live(self.parts[stage])
             self._end(self.parts[stage])
-        if self._evaluations:
-            folder.write_json(self.path / "metrics.json", metrics.compute(read_run(self.path).scores))
         self.mind.end()
         self._write_costs()
-        shutil.rmtree(self.path / "checkpoints", ignore_errors=True)
+        if self._evaluations:  # last, for it says that the run is over
+            folder.write_json(self.path / "metrics.json", metrics.compute(read_run(self.path).scores))
+        shutil.rmtree(self.path / CHECKPOINTS, ignore_errors=True)
         self._tell("done")
 
     def close(self) -> None:
@@ -336,7 +339,7 @@ class Life:
         state.arrays |= {f"env/{k}": v for k, v in self.env.state().items()}
         state.arrays |= self.mind.save()
         with self._counted("saving"):
-            size = checkpoint.save(self.path / "checkpoints", self.at["saves"], state.arrays, state.meta)
+            size = checkpoint.save(self.path / CHECKPOINTS, self.at["saves"], state.arrays, state.meta)
         self.costs["checkpoint_bytes"] = size
         self._write_costs()
         self._saved_at = time.monotonic()

@@ -1,21 +1,29 @@
 """A language model instructs: its choices are exact, kept, counted and bounded, and no fault of it loses a run."""
 
-import http.server
+import functools
+import hashlib
 import json
-import threading
+import sqlite3
 import time
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
-from ludus.agents.instructors import decoder, endpoint, loading, training
+from ludus.agents.instructors import cache as cache_module
+from ludus.agents.instructors import decoder, loading, training
 from ludus.agents.instructors.cache import Cache
 from ludus.agents.instructors.corpus import Pair
 from ludus.agents.instructors.decoder import Decoder
 from ludus.agents.instructors.language_model import LanguageModel, explain
-from ludus.agents.instructors.prompts import prompt
-from ludus.envs.instructions import Briefing
+from ludus.agents.instructors.prompts import prompt, shortened
+from ludus.agents.instructors.scenes import Theatre
+from ludus.curricula import curriculum
+from ludus.curricula.plan import plan
+from ludus.envs import registry
+from ludus.envs.instructions import Briefing, parse
+from ludus.envs.views.instructed import Instructed
 
 FEASIBLE = ("take the mug", "take the apple", "put the apple in the basket", "open the fridge")
 TOLD = [
@@ -139,6 +147,61 @@ def test_a_choice_is_explained():
     assert "-1.000  take the apple" in text and "remembered: the mug is in the sink" in text
 
 
+def test_a_prompt_tells_outcomes_of_its_own_episode_alone():
+    outcomes = ("take the mug: done", "take the apple: failed", "open the fridge: done")
+    told = [prompt(briefing(outcomes=outcomes, earlier=n)).splitlines()[-2] for n in (0, 2, 3)]
+    assert told == ["past: take the apple: failed; open the fridge: done", "past: open the fridge: done", "past: "]
+
+
+def test_the_episode_that_begins_by_itself_is_instructed_as_well_as_the_first():
+    """The shipped model was taught first episodes: what was done in the one before must not look done."""
+    theatre, model, success = Theatre("ludus/Stack-v0", 16), LanguageModel(), []
+
+    def asked(briefings, states):
+        theatre.asking.taken()
+        theatre.oracle.next()
+        return model.instruct(briefings, states)
+
+    world = theatre.world
+    view = Instructed(theatre.asking, lambda texts: np.zeros((len(texts), 1)), asked, timeout=theatre.timeout)
+    for episode in range(2):
+        view.reset(np.arange(16), None if episode else range(5000, 5016))
+        won, on = np.zeros(16, bool), np.ones(16, bool)
+        for _ in range(world.max_episode_steps):
+            told = [[theatre.oracle.understand(view.instruction(i, a)) for a in world.agents] for i in range(16)]
+            step = view.step(theatre.oracle.act(np.array(told)))
+            won |= on & step.done & step.info["success"]
+            on &= ~step.done
+        success.append((won | on & step.info["success"]).mean())
+    theatre.close()
+    assert success[0] > 0.6 and success[1] >= success[0] - 0.15
+
+
+def test_a_prompt_too_long_keeps_its_goal_and_is_cut_by_its_own_candidates_alone(tiny):
+    tiny = Decoder(tiny.model, tiny.tokenizer)
+    memories = tuple(f"the plate {i} is in the wardrobe of the hall" for i in range(9))
+    seen = "There is the table: mug, plate, apple in it. " * 40
+    text = prompt(briefing(description=seen, memories=memories))
+    assert len(tiny._prompt_ids([text])[0]) > tiny.room
+    (ids,), _ = tiny._padded([text], [6])
+    told = tiny.tokenizer.decode(ids)
+    assert told.startswith("goal: take the apple\n") and told.endswith("\npast: \ndo:") and len(ids) > tiny.room - 40
+    assert told.count("known: ") == 9 and shortened(text, 700) == text
+    other = [prompt(briefing()), ["put the very small red cube into the big blue basket " * 5]]
+    (alone,) = tiny.choose([text], [FEASIBLE])
+    np.testing.assert_array_equal(alone, tiny.choose([text, other[0]], [FEASIBLE, other[1]])[0])
+
+
+def test_places_that_a_model_does_not_have_are_not_asked_for(tiny):
+    from transformers import GPT2Config, GPT2LMHeadModel
+
+    size: Any = {"vocab_size": len(tiny.tokenizer), "n_embd": 16, "n_layer": 1, "n_head": 2, "n_positions": 64}
+    model = Decoder(GPT2LMHeadModel(GPT2Config(**size)), tiny.tokenizer)
+    long, short = prompt(briefing(description="word " * 90)), prompt(briefing())
+    scores = model.choose([long, short], [["a"], ["put the red cube into the blue basket"]])
+    assert all(np.isfinite(s).all() for s in scores)
+
+
 # Kept
 
 
@@ -170,6 +233,99 @@ def test_a_text_can_be_forgotten(tmp_path):
     cache.put({"a": {"said": "my secret"}, "b": {"said": "other"}})
     assert cache.forget("secret") == 1
     assert Cache(tmp_path / "answers").get(["a", "b"]) == {"b": {"said": "other"}}
+
+
+class Chances:
+    """The policy's own chance: sure of one candidate."""
+
+    def __init__(self, sure):
+        self.sure = sure
+
+    def __call__(self, b, candidates):
+        return np.where(np.arange(len(candidates)) == self.sure, 1.0, 1e-9)
+
+
+def test_what_changes_an_answer_is_in_its_key(folder, tiny, tmp_path):
+    chances, file = Chances(0), tmp_path / "answers.sqlite"
+    assert say(LanguageModel(Fake(), success=chances, cache=file), briefing()) == [FEASIBLE[0]]
+    model = LanguageModel(Fake(), success=Chances(3), cache=file)
+    assert say(model, briefing()) == [FEASIBLE[3]] and model.counts["cached"] == 0
+    chances.sure = 2  # a policy that has learnt since
+    assert say(LanguageModel(Fake(), success=chances, cache=file), briefing()) == [FEASIBLE[2]]
+    usual = LanguageModel(folder)._who
+    other = [{"dtype": "bfloat16"}, {"longest": 9}, {"chat": False}]
+    assert len({usual, *(LanguageModel(folder, **how)._who for how in other)}) == 4
+    assert usual == LanguageModel(folder, dtype="auto", device="cpu", offline=True)._who
+    world = registry.make("ludus/Household-v0", 1)
+    skills = functools.partial(parse, skills=world.skills), functools.partial(parse, skills=world.skills[:2])
+    keys = {LanguageModel(tiny)._key(briefing(grammar=g), "write") for g in (None, *skills, skills[0])}
+    assert len(keys) == 3 and len({LanguageModel(tiny)._key(briefing(grammar=g), "choose") for g in skills}) == 1
+    world.close()
+
+
+def test_decoders_that_answer_otherwise_have_other_names(folder):
+    first, again, wider = (loading.load(folder, dtype=d) for d in ("float32", "float32", "bfloat16"))
+    first.choose([prompt(briefing())], [FEASIBLE])
+    assert first.name == again.name == LanguageModel(again)._who
+    names = {first.name, wider.name, Decoder(first.model, first.tokenizer, longest=9).name}
+    again.tokenizer.chat_template = "{% for m in messages %}{{ m.content }}{% endfor %}"
+    names |= {Decoder(again.model, again.tokenizer).name, Decoder(again.model, again.tokenizer, chat=False).name}
+    with torch.no_grad():
+        next(again.model.parameters())[0, 0] += 1
+    assert len({*names, Decoder(again.model, again.tokenizer).name}) == 6
+
+
+def test_a_folder_is_known_by_its_tokenizer_too_and_the_shipped_model_as_ever(folder, tmp_path):
+    def changed(where):
+        told = json.loads((where / "tokenizer_config.json").read_text())
+        (where / "tokenizer_config.json").write_text(json.dumps(told | {"chat_template": "hello"}))
+
+    assert loading.fingerprint(folder).split()[1] != loading.fingerprint(spoiled(folder, tmp_path, changed)).split()[1]
+    digest = hashlib.sha256()
+    for file in sorted(loading.shipped().glob("*.safetensors")):
+        digest.update(hashlib.sha256(file.read_bytes()).digest())
+    assert loading.fingerprint("shipped") == f"shipped {digest.hexdigest()[:16]}" == LanguageModel()._who
+
+
+def test_the_hash_of_a_run_with_the_shipped_model_does_not_depend_on_how_models_are_told_apart(monkeypatch):
+    made = curriculum.load("short-life")
+    before = plan(made, instructor="language-model").hash
+    monkeypatch.setattr(loading, "fingerprint", lambda _: "anything else")
+    monkeypatch.setattr(loading, "shaping", lambda _: "anything else")
+    assert plan(made, instructor="language-model", language_model={"model": "shipped"}).hash == before
+
+
+def test_many_answers_are_kept_at_once_and_those_of_a_checkpoint_in_memory_alone(tmp_path):
+    cache = Cache(tmp_path / "answers")
+    started = time.monotonic()
+    cache.put({str(i): {"said": "x" * 200} for i in range(2000)})
+    assert time.monotonic() - started < 3  # a transaction each took half a minute
+    cache.close()
+    assert len(Cache(tmp_path / "answers").get([str(i) for i in range(2000)])) == 2000
+    model = LanguageModel(Fake(), cache=tmp_path / "answers")
+    model.restore({"answers": {"new": {"said": "take the mug"}}, "counts": dict(model.counts), "notes": []})
+    assert model.cache.get(["new"]) and not Cache(tmp_path / "answers").get(["new"])
+
+
+def test_a_file_of_answers_that_another_process_holds_is_tried_again_and_it_is_said_once(tmp_path, monkeypatch):
+    monkeypatch.setattr(cache_module, "WAIT", 0.05)
+    model = LanguageModel(Fake(), cache=tmp_path / "answers")
+    other = sqlite3.connect(tmp_path / "answers", isolation_level=None)
+    other.execute("begin immediate")
+    with pytest.warns(RuntimeWarning, match="answers are kept in memory alone: .*locked") as told:
+        say(model, briefing())
+        say(model, briefing("open it"))
+    assert len(told) == 1
+    other.execute("rollback")
+    monkeypatch.setattr(model.cache, "_again", 0.0)  # the pause is over
+    say(model, briefing("go home"))
+    assert other.execute("select count(*) from answers").fetchone() == (3,) and not model.cache.broken
+    other.execute("begin immediate")
+    say(model, briefing("go on"))
+    other.execute("rollback")
+    model.cache.close()  # at the end once more
+    assert other.execute("select count(*) from answers").fetchone() == (4,)
+    other.close()
 
 
 # Writing
@@ -212,6 +368,61 @@ def test_what_is_no_program_is_counted_and_chosen_for():
     assert say(model, briefing(grammar=grammar)) == [FEASIBLE[0]] and model.counts["replaced"] == 1
 
 
+def programmed(text, *asked):
+    """What is said to briefings, one after the other, by a model whose every program is text."""
+    model, state, said = LanguageModel(Fake(*[text] * 9), "program"), None, []
+    for b in asked:
+        (sentence,), (state,) = model.instruct([b], [state])
+        said.append(sentence)
+        state = json.loads(json.dumps(state))
+    return said, model
+
+
+def told(episode, tried, *outcomes, earlier=0):
+    return briefing(grammar=grammar, episode=episode, tried=tried, outcomes=outcomes, earlier=earlier)
+
+
+def test_a_program_goes_on_where_an_instruction_was_so_already():
+    """Asked again in the same episode without an outcome, it does not begin anew and say the same for ever."""
+    text = 'do("open the fridge"); do("take the apple")'
+    said, model = programmed(text, told(1, 0), told(1, 0), told(1, 1, "take the apple: timed out"))
+    assert said == ["open the fridge", "take the apple", "take the apple"] and model.counts["calls"] == 1
+    said, _ = programmed('while not done("open the fridge"):\n    do("open the fridge")\ndo("take the apple")',
+                         told(1, 0), told(1, 0))  # fmt: skip
+    assert said == ["open the fridge", "take the apple"]
+
+
+def test_a_program_begins_anew_with_an_episode_and_what_was_done_before_is_not_done_in_it():
+    text = 'if not done("take the mug"):\n    do("take the mug")\ndo("take the apple")'
+    before = "take the mug: done"
+    said, model = programmed(
+        text, told(1, 0), told(1, 1, before), told(2, 1, before, earlier=1), told(2, 2, before, "take the mug: failed",
+                                                                                 earlier=1))  # fmt: skip
+    assert said == ["take the mug", "take the apple", "take the mug", "take the mug"]
+    assert model.counts["cached"] == 1  # the same was asked for the same
+
+
+def test_a_world_is_told_the_next_sentence_of_a_program_when_the_first_is_so_from_the_start():
+    world = registry.make("ludus/Household-v0", 1)
+    asked, fake = [], Fake(*['do("open the fridge"); do("open the wardrobe")'] * 9)
+    model = LanguageModel(fake, "program")
+    view = Instructed(world, instruct=lambda b, s: (asked.append(b), model.instruct(b, s))[1])
+    view.reset(np.arange(1), [3])  # its fridge is open
+    (agent,) = world.agents
+    for _ in range(3):
+        view.step({agent: np.zeros((1, *np.shape(world.action_spaces[agent].sample())), np.int64)})
+    assert view.instruction(0, agent) == "open the wardrobe" and len(asked) == 2
+    world.close()
+
+
+@pytest.mark.parametrize(
+    "odd", ["do(0x" + "f" * 3900 + ")", "do(10 ** 9)", "do(" + "-" * 900 + "1)", "\0", "do(1e999)"]
+)
+def test_one_odd_program_does_not_turn_the_model_off(odd):
+    said, model = programmed(odd, told(1, 0))
+    assert said == [FEASIBLE[0]] and model.counts["fell_back"] == 0 and model.notes == []
+
+
 # Bounds and faults
 
 
@@ -246,6 +457,30 @@ def test_a_model_that_fails_is_a_counted_fall_back(fault):
     started = time.monotonic()
     say(model, briefing("anew"))
     assert time.monotonic() - started < 0.2  # it is not asked again
+
+
+def test_scores_that_are_no_numbers_choose_nothing_and_are_not_kept():
+    class Odd(Fake):
+        def choose(self, prompts, answers, priors=None):
+            bad = [np.nan, np.inf, -np.inf]
+            return [np.array([bad[n] if n < 3 else -1.0, 0.0, -2, -3][: len(a)]) if n < 2 else np.full(4, -np.inf)
+                    if n == 2 else np.array([-1.0, 0, -2, -3]) for n, a in enumerate(answers)]  # fmt: skip
+
+    model = LanguageModel(Odd())
+    asked = [briefing("open the fridge", description=str(n)) for n in range(4)]
+    with pytest.warns(RuntimeWarning, match="named none of the candidates: the script instructs"):
+        assert say(model, *asked) == ["open the fridge"] * 3 + [FEASIBLE[1]]
+    assert model.counts["fell_back"] == 3 and len(model.cache.answers) == 1 and not model._gone
+
+
+def test_a_model_may_take_its_time_to_be_opened(monkeypatch):
+    def slow(*_, **__):
+        time.sleep(0.7)
+        return Fake()
+
+    monkeypatch.setattr("ludus.agents.instructors.language_model.load", slow)
+    model = LanguageModel("shipped", timeout=0.5)
+    assert say(model, briefing()) == [FEASIBLE[0]] and model.counts["fell_back"] == 0 == model.counts["hung"]
 
 
 def spoiled(folder, tmp_path, how):
@@ -300,83 +535,3 @@ def test_the_same_seed_makes_the_same_model(folder, tmp_path):
     other = training.make(tmp_path / "other", PAIRS, training.dataclasses.replace(SMALL, seed=1), lambda _: None)
     weights = [(f / "model.safetensors").read_bytes() for f in (folder, again, other)]
     assert weights[0] == weights[1] != weights[2]
-
-
-# A server
-
-
-class Server:
-    """Answers requests with the next of its replies: (status, body, seconds to wait)."""
-
-    def __init__(self, *replies):
-        replies, bodies = list(replies), []
-        self.bodies = bodies
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_POST(self):
-                bodies.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-                status, body, wait = replies.pop(0) if len(replies) > 1 else replies[0]
-                time.sleep(wait)
-                try:
-                    self.send_response(status)
-                    self.end_headers()
-                    self.wfile.write(body)
-                except OSError:
-                    pass
-
-            def log_message(self, *args):
-                pass
-
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True).start()
-        self.url = f"http://127.0.0.1:{self.server.server_port}/v1"
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.server.shutdown()
-        self.server.server_close()
-
-
-def reply(text, tokens=7):
-    told = {"choices": [{"message": {"content": text}}], "usage": {"total_tokens": tokens}}
-    return 200, json.dumps(told).encode(), 0
-
-
-def test_a_server_instructs():
-    with Server((500, b"", 0), reply("2")) as server:
-        model = LanguageModel(endpoint.Endpoint(server.url, "small", wait=0.01))
-        assert say(model, briefing()) == [FEASIBLE[1]]
-        assert len(server.bodies) == 2 and server.bodies[1]["model"] == "small" and model.counts["tokens"] == 7
-
-
-FAULTS = {
-    "refuses": (404, b"no", 0), "is down": (503, b"", 0), "is slow": (200, b"{}", 1.0), "babbles": (200, b"<html>", 0),
-    "says nothing": (200, b"{}", 0), "sends megabytes": (200, b"x" * (3 << 20), 0), "sends a list": (200, b"[]", 0),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("fault", FAULTS)
-def test_a_server_that_fails_is_a_counted_fall_back(fault):
-    with Server(FAULTS[fault]) as server:
-        model = LanguageModel(endpoint.Endpoint(server.url, "small", timeout=0.2, retries=1, wait=0.01))
-        with pytest.warns(RuntimeWarning, match="the script instructs"):
-            assert say(model, briefing()) == ["take the apple"]
-        assert model.counts["fell_back"] == 1 and len(server.bodies) == (
-            1 if fault in ("refuses", "says nothing") else 2
-        )
-
-
-def test_a_server_is_asked_no_more_when_the_limit_is_spent():
-    with Server(reply("1", tokens=50)) as server:
-        model = LanguageModel(endpoint.Endpoint(server.url, "small", limit=60))
-        with pytest.warns(RuntimeWarning, match="limit of 60 tokens is spent"):
-            for n in range(5):
-                say(model, briefing(description=str(n)))
-        assert len(server.bodies) == 2 and model.counts["fell_back"] == 3
-
-
-def test_an_address_that_is_none_is_refused():
-    with pytest.raises(ValueError, match="http"):
-        endpoint.Endpoint("file:///etc/passwd", "small")

@@ -3,6 +3,8 @@
 import dataclasses
 import json
 import sys
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -143,6 +145,41 @@ def test_without_worth_nothing_is_learnt_and_anchors_hold_the_weights(tiny):
     worthless = [x._replace(worth=0.0) for x in NEW]
     assert moved(worthless, anchor="none") < 1e-9 < moved(NEW, anchor="none")
     assert moved(NEW, anchor="l2", strength=100.0) < 0.7 * moved(NEW, anchor="none")
+
+
+def test_an_update_learns_the_tokens_that_are_asked(folder):
+    """Also where a tokenizer puts a mark before every text, and where prompts stand in a chat."""
+    from tokenizers.processors import TemplateProcessing
+
+    model = loading.load(folder, dtype="float32")
+    tokens = model.tokenizer
+    mark = tokens.convert_tokens_to_ids(training.END)
+    plain = model.encoded("goal: x\ndo:", "take it")
+    assert plain == training.encoded(tokens, "goal: x\ndo:", "take it")
+    tokens.backend_tokenizer.post_processor = TemplateProcessing(
+        single=f"{training.END} $A", special_tokens=[(training.END, mark)]
+    )
+    ids, said = model.encoded("goal: x\ndo:", "take it")
+    assert ids == [mark, *plain[0]] and said == plain[1] and mark not in said[:-1]
+    tokens.chat_template = "{% for m in messages %}USER {{ m.content }} {% endfor %}ANSWER"
+    chat = updating.Decoder(model.model, tokens)
+    ids, said = chat.encoded("hello", "take it")
+    assert tokens.decode(ids) == f"USER hello ANSWERtake it{training.END}"
+    assert ids == chat._prompt_ids(["hello"])[0] + chat._ids("take it")
+    seen = updating._batch(chat, model.model, [Lesson("hello", "take it", "t", 1.0)])
+    assert seen[0][0].tolist() == ids and seen[2][0].tolist() == said
+
+
+def test_a_model_that_drops_out_learns_the_same_from_the_same_seed(tiny):
+    from transformers import GPT2Config, GPT2LMHeadModel
+
+    size: Any = {"vocab_size": len(tiny.tokenizer), "n_embd": 16, "n_layer": 1, "n_head": 2, "n_positions": 128}
+    model = updating.Decoder(GPT2LMHeadModel(GPT2Config(**size)), tiny.tokenizer)  # it drops a tenth, as made
+    how, chance = Update(steps=2, batch=4, replay=0.0, anchor="none"), torch.random.get_rng_state()
+    first = weights(update(model, NEW, [], how))
+    assert torch.equal(chance, torch.random.get_rng_state())
+    torch.rand(7)
+    assert same(first, weights(update(model, NEW, [], how)))
 
 
 def test_parts_add_up_to_a_batch(tiny):
@@ -292,6 +329,28 @@ def test_the_shipped_briefings_are_of_two_sides_and_the_shipped_model_knows_them
 
 
 # A smaller one
+
+
+def test_batches_are_where_the_larger_model_is(tiny, monkeypatch):
+    """No machine of the tests need have a GPU: a device without memory stands for one."""
+    seen = []
+
+    class Elsewhere:
+        device, config = torch.device("meta"), tiny.model.config
+
+        def __call__(self, **_):
+            raise AssertionError
+
+    def logits(model, *batch):
+        seen.append((model.device.type, *(t.device.type for t in batch)))
+        raise StopIteration
+
+    monkeypatch.setattr(distilling, "logits_of", logits)
+    teacher = SimpleNamespace(tokenizer=tiny.tokenizer, model=Elsewhere())
+    pairs = [Pair(x.prompt, x.answer, "old", "", "") for x in OLD]
+    with pytest.raises(StopIteration):
+        distilling.distil(teacher, pairs, SMALL, 0.5, lambda _: None)  # type: ignore[arg-type]
+    assert seen == [("meta",) * 4]
 
 
 def test_a_smaller_model_learns_from_a_larger_one_and_both_are_measured(tiny, tmp_path):

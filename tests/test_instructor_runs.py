@@ -1,16 +1,21 @@
 """A run that a language model instructs goes on after a stop as if there had been none, and says what it asked."""
 
 import json
+import shutil
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 
-from ludus.agents.instructors import INSTRUCTORS, LanguageModel
+from ludus.agents.instructors import INSTRUCTORS, LanguageModel, loading
 from ludus.agents.instructors.scenes import digest
 from ludus.agents.learner import Learner
-from ludus.curricula import runner
+from ludus.curricula import ablate, attribution, runner
 from ludus.curricula.curriculum import Curriculum
 from ludus.curricula.plan import plan
+from ludus.curricula.record import RunError
 
 TINY = {
     "name": "tiny",
@@ -82,6 +87,42 @@ def test_an_instruction_that_has_timed_out_is_asked_for_anew(tmp_path):
         costs = json.loads((go(tmp_path / f"{steps}", {"timeout": steps}) / "costs.json").read_text())
         asked[steps], outcomes[steps] = costs["instructor_asked"], costs["instructor_outcomes"]
     assert asked[7] > 3 * asked[None] and outcomes[7] > outcomes[None] + 64
+
+
+def test_a_model_that_has_learnt_is_asked_as_the_one_it_was(tmp_path, monkeypatch):
+    monkeypatch.undo()
+    shutil.copytree(loading.shipped(), tmp_path / "instructor", ignore=lambda *_: ["rehearsal.jsonl"])
+    said = {"mode": "program", "language": "zh", "calls": 10, "timeout": 60.0, "model": "./gone"}
+    run: Any = SimpleNamespace(folder=tmp_path, settings={"instructor": "language-model", "language_model": said})
+    learnt = ablate.instructor(run)
+    said["model"] = "shipped"
+    spoken = [learnt, *(how.__self__ for how in attribution.models(run).values())]
+    for one in spoken:
+        assert (one.mode, one.language, one.limits["calls"], one.timeout) == ("program", "zh", 10, 60.0)
+    assert [Path(one.name).name for one in spoken] == ["instructor", "shipped", "instructor"]
+
+
+WRONG = {
+    "a text": "hello", "a list": [1], "calls": {"calls": "x"}, "model": {"model": 5}, "timeout": {"timeout": "soon"},
+    "no time": {"timeout": 0}, "endless": {"timeout": float("inf")}, "less than none": {"tokens": -1},
+    "mode": {"mode": ["write"]}, "true": {"calls": True}, "budget": {"seconds": {}}, "online": {"dtype": 3},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("said", WRONG.values(), ids=WRONG)
+def test_what_a_folder_says_of_its_model_in_the_wrong_kind_is_one_line_with_the_file(tmp_path, said):
+    run: Any = SimpleNamespace(folder=tmp_path, settings={"instructor": "language-model", "language_model": said})
+    with pytest.raises(RunError, match=r"run\.json: language_model: ") as error:
+        ablate.instructor(run)
+    assert "\n" not in str(error.value) and str(tmp_path) in str(error.value)
+
+
+@pytest.mark.parametrize("name", ["instructor", "instructor.tmp", "instructions.jsonl.kept"])
+def test_a_run_whose_model_is_a_link_is_refused(tmp_path, name):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / name).symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(ValueError, match=f"{name}: is a link"):
+        go(tmp_path / "run", resume=True)
 
 
 def test_a_stage_without_a_timeout_is_hashed_as_before_there_were_any():

@@ -1,7 +1,10 @@
 """What is remembered is true, bounded, found again, kept byte for byte, and never obeyed."""
 
+import contextlib
 import dataclasses
 import json
+import sqlite3
+import time
 
 import numpy as np
 import pytest
@@ -10,8 +13,9 @@ from ludus.agents.encoders import TextEncoder
 from ludus.agents.instructors.language_model import LanguageModel
 from ludus.agents.instructors.prompts import ASK, as_data, prompt
 from ludus.agents.memory import Remembering, Store
-from ludus.agents.memory.reading import Fact, Link, read
-from ludus.agents.memory.store import StoreError, Tried
+from ludus.agents.memory import store as store_module
+from ludus.agents.memory.reading import Fact, Link, Scene, read
+from ludus.agents.memory.store import VIEWS, StoreError, Tried
 from ludus.envs import registry
 from ludus.envs.instructions import Briefing
 from ludus.envs.views import autoreset
@@ -168,6 +172,67 @@ def test_a_broken_file_is_one_clear_line(tmp_path, content):
     with pytest.raises(StoreError, match=str(tmp_path / "m")) as error:
         Store.load(tmp_path / "m", ENCODE)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("name", ["a#b", "a?mode=rwc&x", "50%41"])
+def test_a_store_lies_where_it_is_said_to_whatever_the_folder_is_called(tmp_path, name):
+    (tmp_path / name).mkdir()
+    kept = store()
+    kept.tick()
+    kept.note_tried([tried()])
+    kept.save(tmp_path / name / "m")
+    assert len(Store.load(tmp_path / name / "m", ENCODE)) == 1 and [p.name for p in tmp_path.iterdir()] == [name]
+
+
+def spoilt(path, view, how):
+    """A store's file with one of its tables made otherwise."""
+    store().save(path)
+    with contextlib.closing(sqlite3.connect(path)) as file:
+        names = [row[1] for row in file.execute(f"pragma table_info({view})")]
+        file.execute(f"drop table {view}")
+        how(file, view, names)
+        file.commit()
+
+
+def endless(file, view, names):
+    """A view that is worked out as it is read: a file of a few bytes that fills a memory."""
+    texts = VIEWS[view][0]
+    columns = ", ".join(f"printf('%.1000c', 'x') as {n}" if n in texts else f"i as {n}" for n in names)
+    file.execute(f"create view {view} as with recursive r(i) as (select 1 union all select i + 1 from r where"
+                 f" i < 300000) select {columns} from r")  # fmt: skip
+
+
+def of_another_kind(file, view, names):
+    file.execute(f"create table {view} ({', '.join(names)})")
+    file.execute(f"insert into {view} values ({', '.join('?' * len(names))})", [b"\xff"] * len(names))
+
+
+def too_many(file, view, names):
+    file.execute(f"create table {view} ({', '.join(names)})")
+    row = [1 if n not in VIEWS[view][0] else "x" * 300 for n in names]
+    file.executemany(f"insert into {view} values ({', '.join('?' * len(names))})", [row] * 5)
+
+
+@pytest.mark.parametrize("how", [endless, of_another_kind, too_many])
+def test_a_file_that_is_no_memory_of_ours_is_refused_before_it_is_all_read(tmp_path, monkeypatch, how):
+    monkeypatch.setattr(store_module, "LARGEST", 2000)
+    spoilt(tmp_path / "m", "graph", how)
+    started = time.process_time()
+    with pytest.raises(StoreError, match="m: cannot be read as a memory: graph ") as error:
+        Store.load(tmp_path / "m", ENCODE)
+    assert "\n" not in str(error.value) and time.process_time() - started < 1
+
+
+def test_a_thing_with_marks_in_its_name_is_in_one_place():
+    kept = store()
+    for place in ("sink", "table [old]", "basket"):
+        kept.tick()
+        kept.note_scene(1, 1, Scene([], [Link("mug <blue>", "in", place)], []))
+    assert [(r["who"], r["whom"]) for r in kept.rows("graph")] == [("mug ‹blue›", "basket")]
+    kept.tick()
+    kept.note_scene(1, 1, Scene([], [Link("mug <blue>", "in", "box [1]")], []))
+    kept.note_scene(1, 1, Scene([], [], ["box [1]"]))  # seen empty
+    assert kept.rows("graph") == []
 
 
 # Beside an instructor

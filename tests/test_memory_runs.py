@@ -12,10 +12,13 @@ from ludus.agents.instructors.corpus import Pair
 from ludus.agents.instructors.scenes import digest
 from ludus.agents.instructors.updating import Update, Verdict
 from ludus.agents.learner import Learner
-from ludus.curricula import checkpoint, cli, memory, runner
+from ludus.agents.memory import Remembering
+from ludus.curricula import checkpoint, cli, memory, mind, runner
 from ludus.curricula.curriculum import Curriculum
 from ludus.curricula.folder import locked
-from ludus.curricula.mind import DATA, MEMORY, UPDATES
+from ludus.curricula.mind import DATA, KEPT, MEMORY, UPDATES
+from ludus.envs import registry
+from ludus.envs.views.instructed import Instructed
 
 TINY = {
     "name": "tiny",
@@ -121,6 +124,165 @@ def test_a_text_is_forgotten_in_memory_answers_data_and_checkpoint(places, stopp
     assert notes and word not in json.dumps([kept, notes])
     go(stopped, resume=True)  # and it goes on from there
     assert (stopped / "metrics.json").exists() and (stopped / DATA).read_bytes().count(b"\n") > 20
+
+
+def newest(run):
+    return checkpoint.newest(run / "checkpoints") or run
+
+
+def saved(run, name="memory"):
+    """What the newest checkpoint holds of the instructor."""
+    return memory.unpacked(checkpoint.load(newest(run))[0][name])
+
+
+def stand(run):
+    """A word of the run's data that others of its lines do not hold."""
+    lines = (run / DATA).read_text().splitlines()
+    return next(w for w in ("egg", "apple", "mug", "towel", "plate") if 0 < sum(w in x for x in lines) < len(lines))
+
+
+def test_a_run_that_has_forgotten_is_saved_again_and_where_nothing_stands_nothing_is_written(stopped):
+    before = {p: p.read_bytes() for p in stopped.rglob("*") if p.is_file()}
+    assert set(memory.forget(stopped, "zzzqqq").values()) == {0}
+    assert before == {p: p.read_bytes() for p in stopped.rglob("*") if p.is_file()}
+    number = int(newest(stopped).name)
+    memory.forget(stopped, stand(stopped))
+    assert int(newest(stopped).name) == number + 1 == checkpoint.load(newest(stopped))[1]["at"]["saves"]
+
+
+def test_what_was_written_after_the_checkpoint_is_not_taken_up_by_forgetting(stopped):
+    word, kept = stand(stopped), saved(stopped)["kept_bytes"]
+    lines = (stopped / DATA).read_bytes()[:kept].splitlines(keepends=True)
+    with (stopped / DATA).open("ab") as file:
+        file.write(lines[-1] + lines[0][:9])  # of a save that was cut short
+    memory.forget(stopped, word)
+    left = b"".join(line for line in lines if word.encode() not in line)
+    assert (stopped / DATA).read_bytes() == left and saved(stopped)["kept_bytes"] == len(left) < kept
+
+
+CUTS = {"checkpoint": (checkpoint, "save"), "data": (memory, "cut"), "memory": (memory, "_forget_entries")}
+
+
+@pytest.mark.parametrize("cut", CUTS)
+def test_a_forgetting_that_is_cut_short_leaves_a_run_that_goes_on(stopped, monkeypatch, cut):
+    def dies(*_):
+        raise KeyboardInterrupt
+
+    word, lines = stand(stopped), (stopped / DATA).read_text().splitlines(keepends=True)
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(*CUTS[cut], dies)
+        memory.forget(stopped, word)
+    left = [line for line in lines if cut == "checkpoint" or word not in line]
+    kept = saved(stopped)["kept_bytes"]
+    go(stopped, resume=True)
+    data = (stopped / DATA).read_bytes()
+    assert data[:kept].decode() == "".join(left) and kept < len(data) and b"\0" not in data
+    assert not (stopped / KEPT).exists() and all(map(json.loads, data.splitlines()))
+
+
+SAID = 'do("lift the red cube"); do("grasp the red cube"); do("grasp the blue cube")'
+
+
+@pytest.mark.parametrize("steps", [5, 7, 11])
+def test_a_sentence_is_forgotten_in_programs_and_in_the_book_of_an_episode_that_is_on(steps):
+    """Whoever is told it is told the goal instead; everybody else, and what else came of things, is as it was."""
+
+    def living():
+        fake = Chance()
+        fake.write = lambda prompts: [SAID for _ in prompts]
+        mind = Remembering(LanguageModel(fake, "program"), None)
+        view = Instructed(registry.make("ludus/Stack-v0", 3), instruct=mind.instruct, timeout=1)
+        view.reset(np.arange(3), [3, 4, 5])
+        return view
+
+    view, again = living(), living()
+    agent, nothing = view.agents[0], np.zeros((3, 4), np.float32)
+    for _ in range(steps):
+        view.step({agent: nothing})
+    arrays, goals = {f"env/{k}": v for k, v in view.state().items()}, [goal.text for goal in view.world.goals]
+    before = [view._briefing(i, 0).outcomes for i in range(3)]
+    assert any("grasp the red cube" in text for text in (*sum(before, ()), view.instruction(0, agent)))
+    count = memory._forget_open_ends(arrays, "Grasp  the red", lambda place: goals)
+    notes = memory.unpacked(arrays["env/instructed.notes"])
+    assert count > 3 and not memory._matching("grasp the red")([notes["texts"], notes["states"]])
+    again.restore({k.removeprefix("env/"): v for k, v in arrays.items()})
+    for i in range(3):
+        b, told = again._briefing(i, 0), view.instruction(i, agent)
+        assert b.outcomes == tuple(o for o in before[i] if "grasp the red" not in o) and b.earlier == 0
+        assert again.instruction(i, agent) == (view.aim_of(i).text if "grasp the red" in told else told)
+    for _ in range(5):
+        again.step({agent: nothing})
+    for world in (view, again):
+        world.close()
+
+
+@pytest.mark.parametrize("regime", ["sequence", "joint"])
+def test_the_goals_of_a_world_are_known_of_any_run(tmp_path, regime):
+    """Without any evaluation, and of the world at that place where all tasks are learnt at once."""
+    told = {"format": 1, "label": "x", "algorithm": "maskable-ppo", "seed": 0, "regime": regime, "curriculum": TINY}
+    first, second = TINY["stages"][0], {"task": "ludus/Assistant-v0", "steps": 100}
+    told["curriculum"] = TINY | {"stages": [first, second]}
+    (tmp_path / "run.json").write_text(json.dumps(told))
+    at = {"at": {"stage": 1 if regime == "sequence" else 0}}
+    goals = memory._goals(tmp_path, at, 0 if regime == "sequence" else 1)
+    world = registry.make("ludus/Assistant-v0", 1)
+    assert goals == [goal.text for goal in world.goals]
+    world.close()
+
+
+def test_data_that_are_shorter_than_a_checkpoint_says_are_not_filled_up(tmp_path):
+    (tmp_path / DATA).write_text("{}\n")
+    assert mind.cut(tmp_path, 1000) == 3 and (tmp_path / DATA).read_text() == "{}\n"
+    assert mind.cut(tmp_path / "none", 1000) == 0
+
+
+def test_what_was_learnt_from_is_still_known_when_lines_before_it_are_forgotten(tmp_path):
+    lines = [{"task": "t", "prompt": f"secret {i}.", "said": "go", "outcome": "done", "won": True} for i in range(100)]
+    text = "".join(json.dumps(line) + "\n" for line in lines)
+    (tmp_path / "run.json").write_text("{}")
+    (tmp_path / DATA).write_text("broken\n" + text)
+    kept = {"store": None, "kept_bytes": len(text) + 7, "lives": 1, "settled": 100, "full": 0}
+    parts = {"instructor": {"answers": {}}, "memory": kept, "pupil": {"verdicts": [], "learnt": 80, "tried_at": 80}}
+    arrays = {name: mind.packed(part) for name, part in parts.items()}
+    checkpoint.save(tmp_path / "checkpoints", 1, arrays, {"at": {"saves": 1}})
+    memory.forget(tmp_path, "secret 1")  # and 10 to 19
+    assert saved(tmp_path, "pupil")["learnt"] == 80 - 11
+    assert len((tmp_path / DATA).read_text().splitlines()) == 90
+
+
+ENDS = {"mind": (mind.Mind, "end"), "costs": (runner.Life, "_write_costs"), "metrics": (runner.metrics, "compute"),
+        "checkpoints": (runner.shutil, "rmtree")}  # fmt: skip
+
+
+@pytest.mark.parametrize("end", ENDS)
+def test_stopped_at_its_very_end_it_comes_to_the_same_end(places, tmp_path, monkeypatch, end):
+    if not (places / "short").exists():
+        go(places / "short", steps=1200)
+    run, (owner, name) = tmp_path / "run", ENDS[end]
+    real, over = getattr(owner, name), []
+
+    def dies(*args, **how):
+        if over or end == "metrics" or (end == "checkpoints" and args[0].name == "checkpoints"):
+            raise KeyboardInterrupt
+        return real(*args, **how)
+
+    def ending(self):
+        over.append(end != "checkpoints")
+        return ends(self)
+
+    ends = mind.Mind.end
+    with monkeypatch.context() as patch, pytest.raises(runner.Stopped):
+        patch.setattr(owner, name, dies)
+        if end == "mind":
+            over.append(True)
+        else:
+            patch.setattr(mind.Mind, "end", ending)
+        go(run, steps=1200)
+    assert (run / "metrics.json").exists() == (end == "checkpoints")
+    go(run, steps=1200, resume=True)
+    assert not (run / "checkpoints").exists()
+    for name in (*FILES, "metrics.json"):
+        assert (run / name).read_bytes() == (places / "short" / name).read_bytes(), name
 
 
 def test_memory_is_shown_by_view_and_by_words(calm, capsys):

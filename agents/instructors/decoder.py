@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import copy
 import functools
+import hashlib
+import json
+import sys
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -11,6 +14,7 @@ import numpy as np
 import torch
 
 from . import swift
+from .prompts import LONGEST, shortened
 
 ROUND = 3  # decimals of a score that count: what is beyond depends on the batch
 
@@ -19,7 +23,8 @@ class Decoder:
     """model, tokenizer: as transformers makes them. A prompt's keys and values are worked out once for all answers.
 
     chat: prompts are put into the tokenizer's chat template, where it has one. longest: tokens of a written answer.
-    chunk: prompts at a time. Attributes: tokens: read and written so far.
+    chunk: prompts at a time. A prompt too long for the model is told less of what is known, heard and seen.
+    Attributes: tokens: read and written so far.
     """
 
     def __init__(self, model: Any, tokenizer: Any, chat: bool = True, longest: int = 64, chunk: int = 256):
@@ -32,6 +37,26 @@ class Decoder:
         self.room = int(getattr(model.config, "max_position_embeddings", None) or 1024)
         self._swift: swift.Swift | None = None
         self._forms = functools.lru_cache(maxsize=4096)(lambda answers: _Forms(answers, self._ids))
+
+    @functools.cached_property
+    def name(self) -> str:
+        """What tells it from others whose answers may differ: a hash of weights, config, tokenizer and settings.
+
+        Of the weights as they were when it was first asked for.
+        """
+        digest = hashlib.sha256()
+        for key, weight in sorted(self.model.state_dict().items()):
+            digest.update(f"{key} {weight.dtype} {tuple(weight.shape)}".encode())
+            digest.update(weight.detach().reshape(-1).view(torch.uint8).cpu().numpy())
+        config = {k: v for k, v in self.model.config.to_dict().items() if k not in ("_name_or_path", "dtype")}
+        settings = [self.chat, self.longest, self.end, _told_apart(self.tokenizer)]
+        digest.update(json.dumps([config, settings], sort_keys=True, default=str).encode())
+        return f"decoder {digest.hexdigest()[:16]}"
+
+    def encoded(self, prompt: str, answer: str) -> tuple[list[int], list[int]]:
+        """The tokens of a prompt with an answer behind it, and of the answer: to learn what is asked as it is asked."""
+        said = self._ids(answer)
+        return [*self._rows([prompt], [len(said)])[0], *said], said
 
     def _ids(self, answer: str) -> list[int]:
         """An answer's tokens as they follow a prompt, and the end."""
@@ -56,7 +81,7 @@ class Decoder:
         return scores
 
     def _chosen(self, prompts: Sequence[str], forms: Sequence[_Forms], priors: Sequence[np.ndarray]):
-        ids, mask = self._padded(prompts, max(f.ids.shape[1] for f in forms))
+        ids, mask = self._padded(prompts, [f.ids.shape[1] for f in forms])
         self.tokens += int(mask.sum())
         reader = self._reader()
         logits, past = reader.read(ids, mask)
@@ -88,7 +113,8 @@ class Decoder:
         """The likeliest answer to each prompt, token by token, of `longest` tokens at most."""
         texts: list[str] = []
         for start in range(0, len(prompts), self.chunk):
-            ids, mask = self._padded(prompts[start : start + self.chunk], self.longest)
+            part = prompts[start : start + self.chunk]
+            ids, mask = self._padded(part, [self.longest] * len(part))
             made = self.model.generate(
                 input_ids=ids, attention_mask=mask, max_new_tokens=self.longest, do_sample=False, num_beams=1,
                 pad_token_id=self.end, eos_token_id=self.end,
@@ -97,13 +123,31 @@ class Decoder:
             texts += [t.strip() for t in self.tokenizer.batch_decode(made, skip_special_tokens=True)]
         return texts
 
-    def _padded(self, prompts: Sequence[str], answer: int) -> tuple[torch.Tensor, torch.Tensor]:
-        """Tokens and mask (rows, width), padded on the left; a prompt too long loses its beginning."""
-        rows = [r[-(self.room - answer - 1) :] for r in self._prompt_ids(prompts)]
+    def _padded(self, prompts: Sequence[str], answers: Sequence[int]) -> tuple[torch.Tensor, torch.Tensor]:
+        """Tokens and mask (rows, width), padded on the left. answers: tokens of the longest answer to each."""
+        rows = self._rows(prompts, answers)
         width = max(map(len, rows))
         ids = torch.tensor([[self.end] * (width - len(r)) + r for r in rows], device=self.model.device)
         mask = torch.tensor([[0] * (width - len(r)) + [1] * len(r) for r in rows], device=self.model.device)
         return ids, mask
+
+    def _rows(self, prompts: Sequence[str], answers: Sequence[int]) -> list[list[int]]:
+        """The tokens of each prompt, which leave room for an answer of so many."""
+        rooms = [max(1, self.room - answer - 1) for answer in answers]
+        rows = zip(prompts, self._prompt_ids(prompts), rooms, strict=True)
+        return [row if len(row) <= room else self._shortened(text, room) for text, row, room in rows]
+
+    def _shortened(self, text: str, room: int) -> list[int]:
+        """A prompt cut where it tells most, so that its goal stays; what is too long even so loses its beginning."""
+        low, high, best = 0, LONGEST, self._prompt_ids([shortened(text, 0)])[0][-room:]
+        while low < high:
+            middle = (low + high + 1) // 2
+            row = self._prompt_ids([shortened(text, middle)])[0]
+            if len(row) <= room:
+                low, best = middle, row
+            else:
+                high = middle - 1
+        return best
 
     def _prompt_ids(self, prompts: Sequence[str]) -> list[list[int]]:
         if not self.chat:
@@ -130,6 +174,7 @@ class _Library:
 
     def __init__(self, model: Any):
         self._model = model
+        self._last = (getattr(model.config, "max_position_embeddings", None) or sys.maxsize) - 1
 
     def read(self, ids: torch.Tensor, mask: torch.Tensor) -> tuple[torch.Tensor, _Kept]:
         out = self._run(ids, mask, None, keep=1)
@@ -142,7 +187,7 @@ class _Library:
         return logits
 
     def _run(self, ids: torch.Tensor, mask: torch.Tensor, cache: Any, keep: int) -> Any:
-        places = (mask.cumsum(1) - 1).clamp(min=0)[:, -ids.shape[1] :]
+        places = (mask.cumsum(1) - 1).clamp(0, self._last)[:, -ids.shape[1] :]  # behind a row's end nobody looks
         return self._model(
             input_ids=ids, attention_mask=mask, position_ids=places, past_key_values=cache, use_cache=True,
             logits_to_keep=keep,
@@ -184,6 +229,14 @@ class _Race:
         new = (places >= self.depth[:, None]) & (places < reach[:, None])
         self.bound = self.bound + np.where(new, steps, 0.0).sum(axis=1)
         self.depth = np.maximum(self.depth, reach)
+
+
+def _told_apart(tokenizer: Any) -> Any:
+    """What of a tokenizer shapes tokens, JSON."""
+    fast = getattr(tokenizer, "backend_tokenizer", None)
+    known = json.loads(fast.to_str()) if fast is not None else tokenizer.get_vocab()
+    kept = {k: v for k, v in known.items() if fast is None or k not in ("truncation", "padding")}  # calls change these
+    return [type(tokenizer).__name__, kept, getattr(tokenizer, "chat_template", None)]
 
 
 def _even(rows: Sequence[np.ndarray], fill: int) -> list[np.ndarray]:

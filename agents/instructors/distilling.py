@@ -34,9 +34,11 @@ def distil(
         raise ValueError(f"alpha is a share from 0 to 1, not {alpha}")
     torch.set_num_threads(1)
     tokens, size = teacher.tokenizer, teacher.model.config.vocab_size
-    student = training.decoder(recipe, size)
+    device = teacher.model.device
+    student = training.decoder(recipe, size).to(device)
     optimizer = torch.optim.AdamW(student.parameters(), lr=recipe.rate, weight_decay=0.05, betas=(0.9, 0.98))
-    for step, batch in enumerate(batches(pairs, recipe, tokens)):
+    for step, made in enumerate(batches(pairs, recipe, tokens)):
+        batch = [t.to(device) for t in made]
         optimizer.param_groups[0]["lr"] = training.rate_at(recipe, step)
         with torch.no_grad():
             told = logits_of(teacher.model, *batch)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import itertools
 import os
 import threading
 import time
@@ -18,7 +19,8 @@ from ...envs.instructions import Briefing
 from ...envs.registry import nearest
 from . import program
 from .cache import Cache, key
-from .loading import fingerprint, load
+from .endpoint import EndpointError
+from .loading import fingerprint, load, shaping
 from .prompts import prompt
 from .script import Script
 
@@ -27,15 +29,21 @@ LANGUAGES = ("en", "zh")
 OWN = ("language", "success", "cache", "calls", "tokens", "seconds", "timeout", "model", "mode")
 CACHE = "LUDUS_INSTRUCTOR_CACHE"  # environment: the file that answers are kept in
 TRIES = 3  # times that a program's instruction is told until it is done
+ROUND = 3  # decimals of a prior, as of a score
+STRIKES = 3  # requests in a row that a server leaves without an answer, after which it is asked no more
 
 
 class Model(Protocol):
-    """What answers: a Decoder, or an Endpoint. tokens: read and written so far."""
+    """What answers: a Decoder, or an Endpoint. tokens: read and written so far.
+
+    Where it has a `name`, answers are kept under it; where it has a `part`, it is asked about so many briefings at a
+    time; where it has a `stop`, that is called when it is given up, and a `deadline` is set before each part.
+    """
 
     tokens: int
 
     def choose(self, prompts: Sequence[str], answers: Sequence[Sequence[str]], priors: Any = None) -> list[np.ndarray]:
-        """For each prompt the scores of its answers, the highest the best."""
+        """For each prompt the scores of its answers, the highest the best; what is no number is no answer."""
         ...
 
     def write(self, prompts: Sequence[str]) -> list[str]:
@@ -66,12 +74,14 @@ class LanguageModel:
     language: of what it writes, "en" or "zh". success: (briefing, candidates) -> the policy's own chance to carry each
         out, (n,) in (0, 1], whose logarithms are added to the likelihoods (SayCan, Ahn et al. 2022, eq. 1).
     cache: a file for answers; None: the one that LUDUS_INSTRUCTOR_CACHE names, or memory alone.
-    calls, tokens, seconds: budgets, None for none; timeout: seconds that one batch may take.
+    calls, tokens, seconds: budgets, None for none; timeout: seconds that one batch may take, of a server one briefing.
+        A model is opened, and fetched, outside of it.
     loading: of loading.load.
 
     counts: asked, cached, calls (briefings that the model worked on), valid (first answers that the grammar took),
     retried, replaced (by the best candidate), fell_back (to the script), hung, tokens, seconds. `notes` says what went
-    wrong, each thing once.
+    wrong, each thing once. A briefing that a server refuses or answers with nonsense falls back alone; after three
+    refusals in a row the server is given up.
     """
 
     def __init__(
@@ -105,9 +115,12 @@ class LanguageModel:
         self._last: list[tuple[Briefing, str, dict[str, Any]]] = []  # what was said by whom, in the last call
         self._model: Model | None = None if isinstance(model, (str, Path)) else model
         self._who = (
-            fingerprint(model) if isinstance(model, (str, Path)) else getattr(model, "name", type(model).__name__)
+            fingerprint(model) + shaping(loading)
+            if isinstance(model, (str, Path))
+            else getattr(model, "name", type(model).__name__)
         )
         self._gone = ""  # why the model is not asked any more
+        self._strikes = 0  # requests in a row without an answer
 
     def instruct(self, briefings: Sequence[Briefing], states: Sequence[Any]) -> tuple[list[str], list[Any]]:
         self.counts["asked"] += len(briefings)
@@ -122,6 +135,7 @@ class LanguageModel:
     def _answers(self, briefings: Sequence[Briefing], mode: str) -> list[dict[str, Any]]:
         keys = [self._key(b, mode) for b in briefings]
         known = self.cache.get(keys)
+        self._hear()
         self.counts["cached"] += sum(k in known for k in keys)
         new = {k: b for k, b in zip(keys, briefings, strict=True) if k not in known}
         made = self._made(new, mode) if new else {}
@@ -137,27 +151,46 @@ class LanguageModel:
         return [Choice(b, a["said"], by, scores) for (b, by, a), scores in zip(self._last, scored, strict=True)]
 
     def _key(self, b: Briefing, mode: str) -> str:
-        return key(self._who, mode, self.language, prompt(b, self.language), b.feasible)
+        asked = [self._who, mode, self.language, prompt(b, self.language), b.feasible]
+        if mode == "write":
+            asked.append(_understood(b.grammar))
+        if self.success is not None and mode != "program":
+            asked.append(self._prior(b).tolist())
+        return key(*asked)
 
     def _made(self, new: dict[str, Briefing], mode: str) -> dict[str, dict[str, Any]]:
         """Answers to new briefings: what the model gives is kept, what the script says instead is not."""
-        room = self._room(len(new))
-        asked = dict(list(new.items())[:room])
         made: dict[str, dict[str, Any]] = {}
-        if asked:
+        rest, why = dict(new), ""
+        while rest and (room := self._room(len(rest))):
+            size = getattr(self._model, "part", None) or room
+            asked = dict(itertools.islice(rest.items(), min(room, size)))
+            rest = {k: b for k, b in rest.items() if k not in asked}
             try:
-                answers = self._timed(lambda: getattr(self, f"_{mode}")(list(asked.values())))
-                told = [{"asked": prompt(b, self.language)} for b in asked.values()]  # so that a text can be forgotten
-                made = {k: a | t for k, a, t in zip(asked, answers, told, strict=True)}
-                self.cache.put(made)
+                answers = self._timed(lambda: getattr(self, f"_{mode}")(list(asked.values())))  # noqa: B023
             except Unavailable as error:
-                self._note(str(error))
+                self._note(why := str(error))
+                continue
+            given = {k: a for k, a in zip(asked, answers, strict=True) if "said" in a}
+            # what was asked is kept beside the answer, so that a text can be forgotten
+            told = {k: a | {"asked": prompt(asked[k], self.language)} for k, a in given.items()}
+            self.cache.put(told)
+            self._hear()
+            made |= told
+            if len(told) < len(asked):
+                self._note(why := next(a["why"] for a in answers if "said" not in a))
         left = [k for k in new if k not in made]
         if left:
             self.counts["fell_back"] += len(left)
             texts, _ = Script().instruct([new[k] for k in left], [None] * len(left))
-            made |= {k: {"said": t, "by": self.notes[-1]} for k, t in zip(left, texts, strict=True)}
+            why = why or self._gone or self.notes[-1]
+            made |= {k: {"said": t, "by": why} for k, t in zip(left, texts, strict=True)}
         return made
+
+    def _hear(self) -> None:
+        """Say once that the file of answers cannot be used."""
+        if self.cache.broken:
+            self._note(f"answers are kept in memory alone: {self.cache.broken}")
 
     def _room(self, wanted: int) -> int:
         """How many briefings the budgets still allow; 0 once the model is given up."""
@@ -183,20 +216,38 @@ class LanguageModel:
                 result.append((False, error))
 
         before, started = (self._model.tokens if self._model else 0), time.monotonic()
-        thread = threading.Thread(target=run, daemon=True)
-        thread.start()
-        thread.join(self.timeout)
+        model: Any = None
+        try:
+            model = self.model  # opened here: what is fetched first may take its time
+        except Exception as error:
+            result.append((False, error))
+        if model is not None:
+            if hasattr(model, "deadline"):
+                model.deadline = time.monotonic() + self.timeout
+            thread = threading.Thread(target=run, daemon=True)
+            thread.start()
+            thread.join(self.timeout)
         self.counts["seconds"] = round(self.counts["seconds"] + time.monotonic() - started, 3)
         self.counts["tokens"] += (self._model.tokens if self._model else 0) - before
         if not result:
             self.counts["hung"] += 1
-            self._gone = f"the model gave no answer within {self.timeout:g} s: the script instructs"
-            raise Unavailable(self._gone)
+            raise self._given_up(f"the model gave no answer within {self.timeout:g} s: the script instructs")
         good, value = result[0]
-        if not good:
-            self._gone = f"the model failed: {_line(value)}: the script instructs"
-            raise Unavailable(self._gone) from value
-        return value
+        if good:
+            self._strikes = 0
+            return value
+        why = f"the model failed: {_line(value)}: the script instructs"
+        self._strikes += 1
+        if isinstance(value, EndpointError) and self._strikes < STRIKES:
+            raise Unavailable(why) from value
+        raise self._given_up(why) from value
+
+    def _given_up(self, why: str) -> Unavailable:
+        """Ask the model no more, nor let it go on asking."""
+        self._gone = why
+        if callable(stop := getattr(self._model, "stop", None)):
+            stop()
+        return Unavailable(why)
 
     def _note(self, text: str) -> None:
         if text not in self.notes:
@@ -219,16 +270,15 @@ class LanguageModel:
     def _choose(self, briefings: Sequence[Briefing]) -> list[dict[str, Any]]:
         self.counts["calls"] += len(briefings)
         candidates = [list(b.feasible) or [b.goal] for b in briefings]
-        priors = None
-        if self.success is not None:
-            chances = [self.success(b, c) for b, c in zip(briefings, candidates, strict=True)]
-            priors = [np.log(np.clip(np.asarray(c, float), 1e-9, 1)) for c in chances]
+        priors = None if self.success is None else [self._prior(b) for b in briefings]
         scores = self.model.choose([prompt(b) for b in briefings], candidates, priors)
-        best = [c[int(np.argmax(s))] for c, s in zip(candidates, scores, strict=True)]  # of equals the first
-        return [
-            {"said": said, "by": "choose", "scores": [float(x) for x in s]}
-            for said, s in zip(best, scores, strict=True)
-        ]
+        return [_best(c, s) for c, s in zip(candidates, scores, strict=True)]
+
+    def _prior(self, b: Briefing) -> np.ndarray:
+        """Logarithms of the policy's own chances with the candidates, (n,), rounded as scores are."""
+        assert self.success is not None
+        chances = np.asarray(self.success(b, list(b.feasible) or [b.goal]), float)
+        return np.round(np.log(np.clip(chances, 1e-9, 1)), ROUND)
 
     def _write(self, briefings: Sequence[Briefing]) -> list[dict[str, Any]]:
         self.counts["calls"] += len(briefings)
@@ -266,12 +316,14 @@ class LanguageModel:
 
     def _programmed(self, briefings: Sequence[Briefing], states: Sequence[Any]) -> tuple[list[str], list[Any]]:
         """What each copy's program says next; who has none, or whose program has lost its way, is chosen for."""
-        begins = [b.earlier == len(b.outcomes) for b in briefings]
-        states = [dict(s) if isinstance(s, dict) and not b else {} for b, s in zip(begins, states, strict=True)]
-        fresh = [i for i, s in enumerate(states) if "program" not in s]
+        each = zip(briefings, states, strict=True)
+        on = [isinstance(s, dict) and s.get("episode") == b.episode for b, s in each]
+        states = [dict(s, log=[*s["log"]]) if o else {} for o, s in zip(on, states, strict=True)]
+        fresh = [i for i, s in enumerate(states) if not s]
         for i, answer in zip(fresh, self._answers([briefings[i] for i in fresh], "program"), strict=True):
             written = answer["said"] if answer["by"] == "program" else ""
-            states[i] = {"program": written, "log": [], "last": "", "tries": 0}
+            states[i] = {"program": written, "log": [], "last": "", "tries": 0, "so": []}
+            states[i]["episode"] = briefings[i].episode
         texts = [self._next(b, s) for b, s in zip(briefings, states, strict=True)]
         lost = [i for i, t in enumerate(texts) if t is None]
         for i, answer in zip(lost, self._answers([briefings[i] for i in lost], "choose"), strict=True):
@@ -282,16 +334,22 @@ class LanguageModel:
     def _next(b: Briefing, state: dict[str, Any]) -> str | None:
         """The program's next sentence that the world understands; None where there is none.
 
-        Its last one stands once it was done: a task that is over only when its time is up goes on asking.
+        Its last one stands once it was done: a task that is over only when its time is up goes on asking. Who asks
+        again without any outcome was told what was so already.
         """
         if not state["program"]:
             return None
-        done = bool(b.outcomes) and b.outcomes[-1].endswith(": done")
-        if state["last"] and b.outcomes and not done and state["tries"] < TRIES:
+        own = b.outcomes[b.earlier :]
+        came, before = [b.tried, len(own)], state.get("came")
+        state["came"] = came
+        if state["last"] and came == before and state["last"] not in state["so"]:
+            state["so"] = [*state["so"], state["last"]]
+        done = came == before or (bool(own) and own[-1].endswith(": done"))
+        if state["last"] and own and not done and state["tries"] < TRIES:
             state["tries"] += 1
             return state["last"]
         try:
-            said = program.read(state["program"]).next(state["log"], b)
+            said = program.read(state["program"]).next(state["log"], b, state["so"])
         except program.ProgramError:
             said = None
         if said is None and done and state["last"]:
@@ -309,8 +367,10 @@ class LanguageModel:
         return {"answers": dict(self.cache.answers), "counts": dict(self.counts), "notes": list(self.notes)}
 
     def restore(self, state: dict[str, Any]) -> None:
-        self.cache.put(state["answers"])
+        self.cache.answers |= state["answers"]  # a file of them has them, or was cleared of them
         self.counts, self.notes = dict(state["counts"]), list(state["notes"])
+        if self._model is not None and "tokens" in self.counts:  # of which a server may be allowed so many
+            self._model.tokens = max(self._model.tokens, int(self.counts["tokens"]))
 
 
 def explain(choice: Choice, most: int = 5) -> str:
@@ -319,6 +379,21 @@ def explain(choice: Choice, most: int = 5) -> str:
     lines = [f"{choice.said!r} ({choice.by}) for {choice.briefing.agent}: {choice.briefing.goal}"]
     lines += [f"  {score:9.3f}  {text}" for text, score in ranked]
     return "\n".join(lines + [f"  remembered: {m}" for m in choice.briefing.memories])
+
+
+def _best(candidates: Sequence[str], scores: Any) -> dict[str, Any]:
+    """The candidate with the highest score, of equals the first; none where the scores are no numbers."""
+    scores = np.asarray(scores, float)
+    if np.isnan(scores).any() or not np.isfinite(scores.max()):
+        return {"why": "the model named none of the candidates: the script instructs"}
+    return {"said": candidates[int(np.argmax(scores))], "by": "choose", "scores": [float(x) for x in scores]}
+
+
+def _understood(grammar: Callable[[str], Any] | None) -> list[Any]:
+    """What tells one grammar from another: the skills that it knows and how they may be said."""
+    skills = getattr(grammar, "keywords", {}).get("skills", ())
+    said = [[s.name, s.wordings, s.held_out, s.chinese, dict(s.arguments), dict(s.in_chinese)] for s in skills]
+    return said or [getattr(grammar, "__qualname__", "")]
 
 
 def _error(b: Briefing, text: str) -> str:

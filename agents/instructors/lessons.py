@@ -34,12 +34,13 @@ def read(path: Path) -> tuple[list[dict[str, Any]], int]:
     if not path.exists():
         return [], 0
     with path.open(encoding="utf-8", errors="replace") as file:
-        lines = [_line(text) for text in file]
+        lines = [parsed(text) for text in file]
     good = [line for line in lines if line is not None]
     return good, len(lines) - len(good)
 
 
-def _line(text: str) -> dict[str, Any] | None:
+def parsed(text: str) -> dict[str, Any] | None:
+    """A line of data; None where it is broken."""
     try:
         line = json.loads(text) if len(text) <= LONGEST else None
     except (ValueError, RecursionError):

@@ -6,6 +6,7 @@ import hashlib
 import importlib.resources
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,11 @@ if TYPE_CHECKING:
 SHIPPED = "shipped"
 PICKLED = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle", ".npy")
 DTYPES = ("auto", "float32", "bfloat16", "float16")
+USUAL = {"dtype": "auto", "chat": True, "longest": 64}  # settings that shape answers
+SHAPING = (  # files of a folder that do, the weights first
+    "*.safetensors", "config.json", "generation_config.json", "tokenizer*", "special_tokens_map.json",
+    "added_tokens.json", "vocab*", "merges.txt", "chat_template*", "*.model",
+)  # fmt: skip
 
 
 class ModelError(ValueError):
@@ -27,13 +33,23 @@ def shipped() -> Path:
 
 
 def fingerprint(model: str | Path) -> str:
-    """What tells one model from another: of a folder its weights' hash, of the hub's the name. Nothing is opened."""
+    """What tells one model from another: of the hub's the name, of a folder a hash of the files that shape its answers.
+
+    Nothing is opened. Of the shipped model it is the weights: its other files change with the suite alone.
+    """
     folder = shipped() if model == SHIPPED else Path(model)
+    kinds = SHAPING[:1] if model == SHIPPED else SHAPING
     digest = hashlib.sha256()
-    for file in sorted(folder.glob("*.safetensors")) if folder.is_dir() else ():
+    for file in sorted(f for kind in kinds for f in folder.glob(kind) if f.is_file()):
         with file.open("rb") as opened:
             digest.update(hashlib.file_digest(opened, "sha256").digest())
     return f"{model} {digest.hexdigest()[:16]}"
+
+
+def shaping(settings: Mapping[str, Any]) -> str:
+    """What of load's settings shapes answers, as far as it is not as usual: it stands behind a fingerprint."""
+    said = {k: settings[k] for k in sorted(USUAL) if k in settings and settings[k] != USUAL[k]}
+    return f" {json.dumps(said)}" if said else ""
 
 
 def check(model: str | Path, offline: bool = True, trusted: bool = False) -> None:

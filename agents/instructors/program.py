@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import ast
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from ...envs.instructions import Briefing
@@ -26,6 +26,7 @@ STEPS = 500  # statements and expressions between two instructions
 TOLD = 200  # instructions in all
 WORDS = 200  # characters of a sentence
 COUNT = 50  # turns of a for
+LARGEST = 10**6  # that a number is below
 
 
 class ProgramError(ValueError):
@@ -39,15 +40,16 @@ class Program:
     text: str
     body: tuple[ast.stmt, ...]
 
-    def next(self, log: list[Any], briefing: Briefing) -> str | None:
+    def next(self, log: list[Any], briefing: Briefing, so: Collection[str] = ()) -> str | None:
         """The next instruction, or None at the end; log gets the answers to the questions on the way, and the sentence.
 
         log: as the last call left it, [] at first: JSON. The program is played again from its beginning with the
-        answers noted, so that nothing else need be kept. Raises ProgramError when a bound is reached.
+        answers noted, so that nothing else need be kept. so: sentences that are done though no outcome says it.
+        Raises ProgramError when a bound is reached.
         """
         if sum(isinstance(entry, str) for entry in log) >= TOLD:
             raise ProgramError(f"more than {TOLD} instructions")
-        return _Run(log, briefing).play(self.body)
+        return _Run(log, briefing, so).play(self.body)
 
 
 def read(text: str) -> Program:
@@ -139,7 +141,8 @@ def _check(node: ast.expr, names: frozenset[str], depth: int) -> None:
     if depth > 3 * DEEPEST:
         raise _refuse(node, "an expression too deep")
     if isinstance(node, ast.Constant):
-        if type(node.value) not in (str, int, bool) or len(str(node.value)) > WORDS:
+        large = type(node.value) is int and abs(node.value) >= LARGEST  # whose digits Python may refuse to write
+        if type(node.value) not in (str, int, bool) or large or len(str(node.value)) > WORDS:
             raise _refuse(node, "only words, numbers, True and False may be written")
     elif isinstance(node, ast.Name):
         if node.id not in names:
@@ -176,8 +179,10 @@ class _Leave(Exception):
 class _Run:
     """One playing of a program: along the log as far as it goes, then one instruction further."""
 
-    def __init__(self, log: list[Any], briefing: Briefing):
+    def __init__(self, log: list[Any], briefing: Briefing, so: Collection[str]):
         self.log, self.briefing = log, briefing
+        own = briefing.outcomes[briefing.earlier :]  # what was done in the episode before is to be done again
+        self.done = {o.lower() for o in own} | {f"{s.lower().strip()}: done" for s in so}
         self.at, self.left = 0, STEPS
 
     def play(self, body: tuple[ast.stmt, ...]) -> str | None:
@@ -260,7 +265,7 @@ class _Run:
         left, right = self._value(node.left, names), self._value(node.right, names)
         if isinstance(left, str) and isinstance(right, str) and len(left) + len(right) <= WORDS:
             return left + right
-        if type(left) is int and type(right) is int and abs(left) + abs(right) < 10**6:
+        if type(left) is int and type(right) is int and abs(left) + abs(right) < LARGEST:
             return left + right
         raise _refuse(node, "only words and words, or small numbers, can be added")
 
@@ -270,10 +275,8 @@ class _Run:
         if self.at < len(self.log):
             answer = self.log[self.at]
         else:
-            answer = words in self.briefing.description.lower() if _called(node) == "sees" else self._was_done(words)
+            seen = _called(node) == "sees"
+            answer = words in self.briefing.description.lower() if seen else f"{words}: done" in self.done
             self.log.append(answer)
         self.at += 1
         return bool(answer)
-
-    def _was_done(self, words: str) -> bool:
-        return any(o.lower() == f"{words}: done" for o in self.briefing.outcomes)

@@ -9,6 +9,7 @@ from ...envs.instructions import Briefing
 
 LONGEST = 700  # characters of a description, goal, message or memory that a prompt takes
 PAST = 2  # outcomes told, the latest of the episode
+LONG = ("known: ", "heard: ", "seen: ")  # lines that a prompt may lose the ends of
 ASK = {"en": "do:", "zh": "做：", "program": "program:"}
 _MARKUP = str.maketrans("<>|[]", "‹›¦()")  # of tokenizers: "<|end|>", "</s>", "[INST]" in a text are letters, not marks
 
@@ -30,6 +31,13 @@ def prompt(briefing: Briefing, language: str = "en") -> str:
     own = briefing.outcomes[briefing.earlier :]
     lines.append(f"past: {as_data('; '.join(own[-PAST:]))}")
     return "\n".join([*lines, ASK[language]])
+
+
+def shortened(text: str, longest: int) -> str:
+    """A prompt of whose longer lines of what is known, heard and seen so many characters are left."""
+    return "\n".join(
+        line[: line.index(":") + 2 + longest] if line.startswith(LONG) else line for line in text.split("\n")
+    )
 
 
 def as_data(text: str, longest: int = LONGEST) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from numbers import Integral, Real
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,13 @@ USUAL: dict[str, Any] = {  # of LanguageModel and of loading.load, and an addres
     "model": loading.SHIPPED, "mode": "choose", "language": "en", "endpoint": None, "offline": True, "dtype": "auto",
     "device": "auto", "calls": None, "tokens": None, "seconds": None, "timeout": 120.0,
 }  # fmt: skip
+KINDS: dict[str, tuple[str, Any]] = {  # setting: what it is, in words and types
+    **dict.fromkeys(("mode", "language", "endpoint", "dtype", "device"), ("a text", str)),
+    **dict.fromkeys(("calls", "tokens"), ("a whole number from 0 on", Integral)),
+    "model": ("a text or a path", (str, Path)), "offline": ("true or false", bool),
+    "seconds": ("a number from 0 on", Real), "timeout": ("a number of seconds above 0", Real),
+}  # fmt: skip
+LONGEST = 10**6  # seconds of a time-out
 OF_LOADING = ("offline", "dtype", "device")
 
 
@@ -27,6 +35,8 @@ def settled(said: Mapping[str, Any]) -> dict[str, Any]:
         if name not in USUAL:
             raise nearest(name, list(USUAL), "setting of a language model")
     found = {k: v for k, v in said.items() if v is not None and v != USUAL[k]}
+    for name, value in found.items():
+        _check(name, value)
     for name, known in ("mode", MODES), ("language", LANGUAGES), ("dtype", loading.DTYPES):
         if name in found and found[name] not in known:
             raise nearest(str(found[name]), list(known), name)
@@ -42,6 +52,16 @@ def settled(said: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
+def _check(name: str, value: Any) -> None:
+    """Raises ValueError for a value of the wrong kind."""
+    told, kind = KINDS[name]
+    good = isinstance(value, kind) and (kind is bool or not isinstance(value, bool))
+    if good and kind in (Integral, Real):
+        good = value >= 0 and (name != "timeout" or 0 < value <= LONGEST)
+    if not good:
+        raise ValueError(f"{name} must be {told}, not {str(value)[:80]!r}")
+
+
 def opened(said: Mapping[str, Any]) -> dict[str, Any]:
     """Keywords of LanguageModel."""
     if "endpoint" not in said:
@@ -50,7 +70,7 @@ def opened(said: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def identity(said: Mapping[str, Any]) -> dict[str, Any]:
-    """What of it shapes answers: a folder goes by its weights, wherever it lies; whether one may fetch it does not."""
+    """What of it shapes answers: a folder goes by its files, wherever it lies; whether one may fetch it does not."""
     found = {k: v for k, v in said.items() if k != "offline"}
     if "endpoint" not in found and "model" in found and Path(found["model"]).is_dir():
         found["model"] = loading.fingerprint(found["model"]).rpartition(" ")[2]

@@ -13,7 +13,7 @@ import torch
 from ...envs.registry import nearest
 from .decoder import Decoder
 from .lessons import Lesson
-from .training import encoded, logits_of, stacked
+from .training import logits_of, stacked
 
 ANCHORS = ("kl", "l2", "none")
 ADAPTERS = ("auto", "full", "lora")
@@ -82,7 +82,13 @@ def update(before: Decoder, lessons: Sequence[Lesson], old: Sequence[Lesson], ho
     """
     if not lessons:
         raise ValueError("no lesson to learn from")
-    tokens, model = before.tokenizer, _adapted(copy.deepcopy(before.model).train(), how)
+    with torch.random.fork_rng(devices=range(torch.cuda.device_count())):  # dropout draws from torch's own generator
+        torch.manual_seed(how.seed)
+        return _updated(before, lessons, old, how)
+
+
+def _updated(before: Decoder, lessons: Sequence[Lesson], old: Sequence[Lesson], how: Update) -> Decoder:
+    model = _adapted(copy.deepcopy(before.model).train(), how)
     if how.fresh and old:
         old = [o._replace(answer=a) for o, a in zip(old, before.write([o.prompt for o in old]), strict=True)]
     old = [o for o in old if o.answer]
@@ -96,16 +102,16 @@ def update(before: Decoder, lessons: Sequence[Lesson], old: Sequence[Lesson], ho
             count = round(how.batch * how.replay) if old else 0
             rows = [lessons[i] for i in draw.integers(len(lessons), size=how.batch - count)]
             rows += [old[i] for i in draw.integers(len(old), size=count)] if count else []
-            loss = _weighted(model, tokens, rows)
+            loss = _weighted(before, model, rows)
             if how.anchor == "kl" and count:
-                loss = loss + how.strength * _divergence(before.model, model, tokens, rows[-count:])
+                loss = loss + how.strength * _divergence(before, model, rows[-count:])
             elif how.anchor == "l2":
                 loss = loss + how.strength * sum(((p - q) ** 2).sum() for p, q in zip(learnt, first, strict=True))
             (loss / how.accumulate).backward()
         torch.nn.utils.clip_grad_norm_(learnt, 1.0)
         optimizer.step()
     merged = model.merge_and_unload() if hasattr(model, "merge_and_unload") else model
-    return Decoder(merged, tokens, before.chat, before.longest, before.chunk)
+    return Decoder(merged, before.tokenizer, before.chat, before.longest, before.chunk)
 
 
 def between(before: Decoder, after: Decoder, share: float) -> Decoder:
@@ -118,12 +124,13 @@ def between(before: Decoder, after: Decoder, share: float) -> Decoder:
     return Decoder(model, after.tokenizer, after.chat, after.longest, after.chunk)
 
 
-def _batch(model: Any, tokens: Any, rows: Sequence[Lesson]) -> tuple[torch.Tensor, ...]:
-    return tuple(t.to(model.device) for t in stacked([encoded(tokens, r.prompt, r.answer) for r in rows]))
+def _batch(before: Decoder, model: Any, rows: Sequence[Lesson]) -> tuple[torch.Tensor, ...]:
+    """ids, mask, labels of briefings, in the tokens in which they will be asked."""
+    return tuple(t.to(model.device) for t in stacked([before.encoded(r.prompt, r.answer) for r in rows]))
 
 
-def _weighted(model: Any, tokens: Any, rows: Sequence[Lesson]) -> torch.Tensor:
-    ids, mask, labels = _batch(model, tokens, rows)
+def _weighted(before: Decoder, model: Any, rows: Sequence[Lesson]) -> torch.Tensor:
+    ids, mask, labels = _batch(before, model, rows)
     worth = torch.tensor([row.worth for row in rows], device=model.device)
     return weighted(logits_of(model, ids, mask, labels), labels, worth)
 
@@ -134,11 +141,11 @@ def weighted(logits: torch.Tensor, labels: torch.Tensor, worth: torch.Tensor) ->
     return (worth * each.sum(1) / (labels >= 0).sum(1)).mean()
 
 
-def _divergence(before: Any, after: Any, tokens: Any, rows: Sequence[Lesson]) -> torch.Tensor:
+def _divergence(before: Decoder, after: Any, rows: Sequence[Lesson]) -> torch.Tensor:
     """Mean KL(before || after) over the tokens of the answers."""
-    ids, mask, labels = _batch(after, tokens, rows)
+    ids, mask, labels = _batch(before, after, rows)
     with torch.no_grad():
-        told = logits_of(before, ids, mask, labels)
+        told = logits_of(before.model, ids, mask, labels)
     return divergence(told, logits_of(after, ids, mask, labels), labels)
 
 
@@ -159,9 +166,7 @@ def _adapted(model: Any, how: Update) -> Any:
     except ImportError:
         raise ValueError("adapter lora needs peft: pip install 'peft>=0.15', or use adapter full") from None
     shape = peft.LoraConfig(r=8, lora_alpha=16, target_modules="all-linear", task_type="CAUSAL_LM")
-    with torch.random.fork_rng():  # peft draws from torch's own generator
-        torch.manual_seed(how.seed)
-        return peft.get_peft_model(model, shape)
+    return peft.get_peft_model(model, shape)
 
 
 # The gate

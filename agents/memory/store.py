@@ -25,6 +25,7 @@ VIEWS = {  # view: its texts, its numbers, what tells one entry from another
     "delta": (("who", "what", "value"), ("life", "episode"), 2),
     "graph": (("who", "how", "whom"), ("life", "episode"), 3),
 }
+MOST, LARGEST = 1 << 20, 64 << 20  # entries and characters of a view that are read from a file
 LIKE = 0.6  # cosine of two goals from which what came of one is told of the other
 
 
@@ -81,13 +82,14 @@ class Store:
 
     def note_scene(self, life: int, episode: int, scene: Scene) -> None:
         """Take what is seen now for the latest: a new value replaces the old, a thing is in one place."""
-        held: dict[str, set[str]] = {place: set() for place in scene.places}
-        for who, how, whom in scene.links:
+        facts, links = ([tuple(map(as_data, row)) for row in rows] for rows in (scene.facts, scene.links))
+        held: dict[str, set[str]] = {as_data(place): set() for place in scene.places}
+        for who, how, whom in links:
             if how == IN and whom in held:
                 held[whom].add(who)
-        moved = [(life, IN, who) for who, how, _ in scene.links if how == IN]
+        moved = [(life, IN, who) for who, how, _ in links if how == IN]
         gone = [(life, IN, place, json.dumps(sorted(inside))) for place, inside in held.items()]
-        changed = [(life, who, whom, how) for who, how, whom in scene.links if how != IN]
+        changed = [(life, who, whom, how) for who, how, whom in links if how != IN]
         base = self._base
         base.executemany("delete from graph where life=? and how=? and who=?", moved)
         base.executemany(
@@ -95,13 +97,13 @@ class Store:
         )
         base.executemany("delete from graph where life=? and who=? and whom=? and how<>?", changed)
         now = (life, episode, self.clock, self.clock)
-        for view, rows in ("delta", scene.facts), ("graph", scene.links):
+        for view, rows in ("delta", facts), ("graph", links):
             names = VIEWS[view][0]
             base.executemany(
                 f"insert into {view} ({', '.join(names)}, life, episode, at, used) values (?,?,?,?,?,?,?)"
                 f" on conflict do update set {names[2]} = excluded.{names[2]}, episode = excluded.episode,"
                 " at = excluded.at, used = excluded.used",
-                [(*map(as_data, row), *now) for row in rows],
+                [(*row, *now) for row in rows],
             )
 
     def bound(self) -> None:
@@ -229,12 +231,10 @@ class Store:
         if not path.is_file() or path.is_symlink():
             raise StoreError(f"{path}: no memory is there; a run keeps one with --memory")
         try:
-            with contextlib.closing(sqlite3.connect(f"file:{path.resolve()}?mode=ro", uri=True)) as file:
-                views = {v: [list(r) for r in file.execute(f"select * from {v} order by id")] for v in VIEWS}
-                store.restore(
-                    {"views": views, "clock": file.execute("pragma user_version").fetchone()[0], "forgotten": 0}
-                )
-        except sqlite3.Error as error:
+            with contextlib.closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as file:
+                views, clock = _read(file), file.execute("pragma user_version").fetchone()[0]
+            store.restore({"views": views, "clock": clock, "forgotten": 0})
+        except (sqlite3.Error, _Refused) as error:
             raise StoreError(f"{path}: cannot be read as a memory: {error}") from None
         return store
 
@@ -269,6 +269,32 @@ def _make(base: sqlite3.Connection) -> None:
         columns = [f"{t} text not null" for t in texts] + [f"{n} integer not null" for n in (*numbers, "at", "used")]
         unique = ", ".join([*(["life"] if "life" in numbers else []), *texts[:key]])
         base.execute(f"create table {view} (id integer primary key, {', '.join(columns)}, unique ({unique}))")
+
+
+class _Refused(ValueError):
+    """A file that is no memory of ours."""
+
+
+def _read(file: sqlite3.Connection) -> dict[str, list[list[Any]]]:
+    """The entries of all views. What stands in the file is data: nothing that works out rows as they are read."""
+    file.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, LARGEST)
+    kinds = dict(file.execute("select name, type from sqlite_master where type in ('table', 'view')").fetchall())
+    plain = "select count(*) from sqlite_master where type='table' and name=? and sql like 'create table%'"
+    views: dict[str, list[list[Any]]] = {}
+    for view in VIEWS:
+        if kinds.get(view) != "table" or not file.execute(plain, (view,)).fetchone()[0]:
+            raise _Refused(f"{view} is no table there")
+        texts, numbers, _ = VIEWS[view]
+        names = ["id", *texts, *numbers, "at", "used"]
+        size, views[view] = 0, []
+        for row in file.execute(f"select {', '.join(names)} from {view} order by id"):
+            wrong = [n for n, x in zip(names, row, strict=True) if not isinstance(x, str if n in texts else int)]
+            size += sum(len(x) for x in row if isinstance(x, str))
+            if wrong or size > LARGEST or len(views[view]) >= MOST:
+                what = f"{wrong[0]} of the wrong kind" if wrong else "more than a memory may hold"
+                raise _Refused(f"{view} has {what}")
+            views[view].append(list(row))
+    return views
 
 
 def _fill(base: sqlite3.Connection, views: Mapping[str, Sequence[Sequence[Any]]]) -> None:
