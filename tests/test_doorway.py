@@ -253,3 +253,19 @@ def test_a_pursuer_is_slower_than_the_evader_and_nobody_gains_on_the_diagonal():
         world.step({agent: np.ones((1, 2)) for agent in world.agents})
     speed = dict(zip(world.agents, np.linalg.norm(world.task.velocity[0], axis=1), strict=True))
     assert speed["green"] <= 0.5 and 0.75 < speed["red"] / speed["green"] < 0.85
+
+
+def test_a_game_that_is_won_stays_won_when_pursuers_roll_on_into_each_other():
+    world: Any = start("PursuitEvasion-v0", 2)
+    task = world.task
+    for rows, copy in ((task._hunt, 0), (task._bump, 1)):
+        task.touched[rows[0], copy] = True
+    task.measure()
+    task.touched[:] = True
+    saved = world.state()
+    task.measure()
+    assert task.success().tolist() == [True, False] and [r.tolist() for r in task.reward().values()][1] == [1.0, 0.0]
+    world.reset(np.arange(2), [1, 2])
+    assert not task.caught.any() and not task.bumped.any()
+    world.restore(saved)
+    assert task.caught.tolist() == [True, False] == (~task.bumped).tolist()

@@ -15,6 +15,7 @@ from .geometry import length
 
 EVADER = "green"
 HUNTERS = tuple(name for name in COLOURS if name != EVADER)
+CAUGHT, BUMPED = 1, 2  # how a game is decided: a pursuer touched the evader, or another pursuer
 EDGE = 0.65  # how far from the middle robots can drive, m
 HEADINGS = np.arange(16) * 2 * np.pi / 16  # that the evader's script chooses from
 
@@ -23,7 +24,7 @@ class PursuitEvasion(Arena):
     """Success: a pursuer has touched the evader, and no two pursuers have touched before. It is the pursuers' success.
 
     `robots` counts all, the evader first; a full action of a pursuer is `quick` of the evader's 0.5 m/s. The game is
-    decided by the first touch, after which nobody moves; without one the evader has won. info["won/pursuers"] and
+    decided by the first touch, after which nobody drives; without one the evader has won. info["won/pursuers"] and
     info["won/evader"] say how it would end at this step.
     """
 
@@ -60,6 +61,7 @@ class PursuitEvasion(Arena):
         out = draw.uniform([0.5] * count, [0.6] * count)
         ring = np.stack([out * np.cos(angle), out * np.sin(angle)], axis=-1)
         start = np.concatenate([draw.uniform([[-0.1, -0.1]], [[0.1, 0.1]]), ring], axis=1)
+        self.decided[ids] = 0
         self.put(ids, start, self.headings(start, draw))
 
     def act(self, actions):
@@ -73,12 +75,22 @@ class PursuitEvasion(Arena):
             action = action / np.maximum(length(action.T), 1)[:, None]
         return action if name == EVADER else action * self.quick
 
+    def bind(self, sims):
+        super().bind(sims)
+        self.decided = np.zeros(sims.nsim, np.int8)  # CAUGHT or BUMPED, by the first touch
+
+    def state(self):
+        return super().state() | {"decided": self.decided}
+
     def measure(self):
         """near (pursuers, n): the gap to the evader, m. caught, bumped (n,) bool: who touched whom first."""
         super().measure()
         self.near = self.gaps[self._hunt]
-        self.bumped = self.touched[self._bump].any(axis=0)
-        self.caught = self.touched[self._hunt].any(axis=0)
+        touch = np.where(self.touched[self._hunt].any(axis=0), CAUGHT, 0)
+        touch[self.touched[self._bump].any(axis=0)] = BUMPED
+        open_ = self.decided == 0  # what comes after, robots that roll on into each other, decides nothing
+        self.decided[open_] = touch[open_]
+        self.caught, self.bumped = self.decided == CAUGHT, self.decided == BUMPED
 
     def reward(self):
         """A pursuer: 1 once the evader is caught, before that 0.2 for its own nearness and 0.2 for the nearest one's.
