@@ -37,7 +37,7 @@ def distil(
     device = teacher.model.device
     student = training.decoder(recipe, size).to(device)
     optimizer = torch.optim.AdamW(student.parameters(), lr=recipe.rate, weight_decay=0.05, betas=(0.9, 0.98))
-    for step, made in enumerate(batches(pairs, recipe, tokens)):
+    for step, made in enumerate(batches(pairs, recipe, teacher.encoded)):
         batch = [t.to(device) for t in made]
         optimizer.param_groups[0]["lr"] = training.rate_at(recipe, step)
         with torch.no_grad():

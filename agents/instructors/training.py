@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import functools
 import json
 import time
 from collections.abc import Callable, Sequence
@@ -69,14 +70,17 @@ def decoder(recipe: Recipe, vocabulary: int) -> Any:
     return LlamaForCausalLM(shape)
 
 
-def batches(pairs: Sequence[Pair], recipe: Recipe, tokens: Any, start: int = 0):
+Encode = Callable[[str, str], tuple[list[int], list[int]]]  # prompt, answer -> tokens of both, of the answer
+
+
+def batches(pairs: Sequence[Pair], recipe: Recipe, encode: Encode, start: int = 0):
     """(ids, labels) of each step: families alike, nouns renamed in part; only answers are learnt."""
     weights = _weights(pairs)
     for step in range(start, recipe.steps):
         draw = np.random.default_rng([recipe.seed, step])
         chosen = draw.choice(len(pairs), recipe.batch, p=weights)
         told = [_told(pairs[i], draw) for i in chosen]
-        yield stacked([encoded(tokens, *t) for t in told])
+        yield stacked([encode(*t) for t in told])
 
 
 def _weights(pairs: Sequence[Pair]) -> np.ndarray:
@@ -139,7 +143,7 @@ def fit(
     """Train in place; the loss of every step. keep: called now and then, so that a stopped training leaves a model."""
     optimizer = torch.optim.AdamW(model.parameters(), lr=recipe.rate, weight_decay=0.05, betas=(0.9, 0.98))
     losses, began = [], time.process_time()
-    for step, (ids, mask, labels) in enumerate(batches(pairs, recipe, tokens)):
+    for step, (ids, mask, labels) in enumerate(batches(pairs, recipe, functools.partial(encoded, tokens))):
         optimizer.param_groups[0]["lr"] = rate_at(recipe, step)
         loss = loss_of(model, ids, mask, labels)
         optimizer.zero_grad()
