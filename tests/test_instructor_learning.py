@@ -346,7 +346,7 @@ def test_batches_are_where_the_larger_model_is(tiny, monkeypatch):
         raise StopIteration
 
     monkeypatch.setattr(distilling, "logits_of", logits)
-    teacher = SimpleNamespace(tokenizer=tiny.tokenizer, model=Elsewhere())
+    teacher = SimpleNamespace(tokenizer=tiny.tokenizer, model=Elsewhere(), encoded=tiny.encoded)
     pairs = [Pair(x.prompt, x.answer, "old", "", "") for x in OLD]
     with pytest.raises(StopIteration):
         distilling.distil(teacher, pairs, SMALL, 0.5, lambda _: None)  # type: ignore[arg-type]
