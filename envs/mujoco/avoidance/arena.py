@@ -125,11 +125,11 @@ class Arena(Task):
     def _decided(self) -> tuple[Entry, ...]:
         if self.body == "disc":
             return (
-                Entry("velocity asked for along x and y, as a share of 0.5 m/s (damping leaves 0.45)", 2, "1", 1.0),
+                Entry("velocity along x and y, as a share of 0.5 m/s (asked for: damping leaves 0.45)", 2, "1", 1.0),
             )
         return (
-            Entry("velocity asked for forward, as a share of 0.5 m/s (damping leaves 0.45)", 1, "1", 1.0),
-            Entry("turn rate asked for, as a share of 4 rad/s (damping leaves 3.7)", 1, "1", 1.0),
+            Entry("velocity forward, as a share of 0.5 m/s (asked for: damping leaves 0.45)", 1, "1", 1.0),
+            Entry("turn rate, as a share of 4 rad/s (asked for: damping leaves 3.7)", 1, "1", 1.0),
         )
 
     def _pairs(self) -> None:
