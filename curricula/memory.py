@@ -16,7 +16,7 @@ from typer import Argument, Option
 
 from ..envs import registry
 from ..envs.registry import nearest
-from ..envs.views.instructed import _OUTCOMES
+from ..envs.views.instructed import OUTCOMES
 from . import checkpoint, folder
 from .curriculum import Curriculum
 from .mind import DATA, KEPT, MEMORY, cut, packed, settle, unpacked
@@ -215,15 +215,15 @@ def _forget_phrases(arrays: dict[str, Any], prefix: str, notes: dict[str, Any], 
                 table["met"][env, k] = table["rests"][env, k] = False
             else:
                 gone[table[name][env, k]] = False  # nobody knows what else to tell
-    lost = (table["history"] >= 0) & gone[table["history"] // len(_OUTCOMES)]
+    lost = (table["history"] >= 0) & gone[table["history"] // len(OUTCOMES)]
     width = lost.shape[2]
     own = np.arange(width) >= width - table["own"][..., None]
     table["own"] -= (lost & own).sum(axis=2)
     moved = np.cumsum(~gone) - 1
     for name in (k for k in _TOLD if k in table):
         table[name] = moved[table[name]]
-    place, outcome = np.divmod(table["history"], len(_OUTCOMES))
-    table["history"] = np.where(lost | (place < 0), -1, moved[place] * len(_OUTCOMES) + outcome)
+    place, outcome = np.divmod(table["history"], len(OUTCOMES))
+    table["history"] = np.where(lost | (place < 0), -1, moved[place] * len(OUTCOMES) + outcome)
     arrays |= {prefix + k: v.astype(arrays[prefix + k].dtype) for k, v in table.items()}
     notes["texts"] = [text for text, g in zip(texts, gone, strict=True) if not g]
     return int(gone.sum())

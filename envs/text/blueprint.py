@@ -15,6 +15,16 @@ KINDS = {dict: "a mapping", list: "a list", str: "a word"}
 SLOTS = {"open": ("place",), "put": ("thing", "place"), "serve": ("thing", "state", "place")}  # others: a thing
 
 
+def read_house(name: str, **sections: type) -> dict[str, Any]:
+    """lexicon.read, for a house. Raises ValueError that names the file and what is wrong in it."""
+    data = read(name, **sections)
+    try:
+        check(data)
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from None
+    return data
+
+
 def check(data: Mapping[str, Any]) -> None:
     """Raises ValueError that says where in the file something is missing, of a wrong kind, or of no such name."""
     for section, kind in SECTIONS.items():

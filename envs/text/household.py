@@ -6,7 +6,7 @@ from typing import Any
 
 from .. import registry
 from ..core import World
-from .lexicon import read
+from .blueprint import read_house
 from .quests import QuestHouse
 
 
@@ -17,7 +17,7 @@ def make(num_envs: int = 1, file: str = "household", text: bool = False, **setti
     steps: commands that a quest takes, a number or (shortest, longest). goal: one quest's sentence, for every episode.
     text: observations and actions are sentences. language: "en" or "zh".
     """
-    world = QuestHouse(num_envs, read(file), **settings)
+    world = QuestHouse(num_envs, read_house(file), **settings)
     if not text:
         return world
     from .spoken import Spoken

@@ -18,7 +18,7 @@ from ..core import Arrays, World
 from ..instructions import Skill
 from ..streams import Draws
 from . import layout
-from .blueprint import SLOTS, check
+from .blueprint import SLOTS
 from .house import House
 from .lexicon import Lexicon
 from .skills import skill
@@ -47,7 +47,6 @@ class QuestHouse(House):
     """
 
     def __init__(self, num_envs: int, data, steps=(1, 3), **settings):
-        check(data)
         self.asked = [quest for entry in data["quests"] for quest in self._entries(data, entry)]
         skills = skills_of(data, self.asked)
         goals = [skills[verb](**nouns) for verb, nouns in self.asked]

@@ -7,7 +7,7 @@ import functools
 
 import numpy as np
 
-from .lexicon import read
+from .blueprint import read_house
 from .quests import QuestHouse
 
 LONGEST = 10  # events of a story; longer episodes are left out
@@ -38,7 +38,7 @@ def told(file: str, count: int, first: int, steps: tuple[int, int]) -> Stories:
 
     Made once for all copies of all worlds: the first call takes a fraction of a second, later ones nothing.
     """
-    house = QuestHouse(count, read(file), steps=steps)
+    house = QuestHouse(count, read_house(file), steps=steps)
     house.reset(np.arange(count), range(first, first + count))
     at, made = house.at.copy(), house.made.copy()
     handled, parts = [house.holding(k) for k in range(len(house.agents))], []

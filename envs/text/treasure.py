@@ -10,7 +10,7 @@ from .. import registry
 from ..core import Arrays, Step, World
 from ..streams import Draws
 from . import layout
-from .lexicon import read
+from .blueprint import read_house
 from .quests import QuestHouse
 from .world import ALL, Rows, one_hot
 
@@ -206,5 +206,5 @@ def make(num_envs: int = 1, file: str = "treasure", text: bool = False, **settin
     """num_envs islands. file: "treasure", or the path of a YAML file of your own with these sections."""
     from .spoken import Spoken
 
-    world = Treasure(num_envs, read(file, treasures=list), **settings)
+    world = Treasure(num_envs, read_house(file, treasures=list), **settings)
     return Spoken(world) if text else world

@@ -15,7 +15,7 @@ from ..core import Arrays, Step, World, Wrapper
 from ..instructions import Briefing, Encode, HashedWords, Instruct, Instruction, goal_only, parse, reads_scene
 from ..streams import Streams
 
-_OUTCOMES = ("done", "failed", "timed out", "unfinished")
+OUTCOMES = ("done", "failed", "timed out", "unfinished")  # of an instruction; kept by their place here
 _DONE, _FAILED, _TIMED_OUT, _UNFINISHED = range(4)
 _REMEMBERED = 4  # outcomes that a briefing tells of
 _OWN = 0x9E3779B97F4A7C15  # tells a copy's seed for its words from its seed for all else
@@ -72,7 +72,7 @@ class Instructed(Wrapper):
         self._gone = np.ones(table, bool)  # the agent or its episode has ended
         self._blank = np.ones(table, bool)  # it had, before the last step: there is nothing more to see
         self._progress = np.zeros(table)
-        self._history = np.full((*table, _REMEMBERED), -1)  # place * len(_OUTCOMES) + outcome, the newest last
+        self._history = np.full((*table, _REMEMBERED), -1)  # place * len(OUTCOMES) + outcome, the newest last
         self._own = np.zeros(table, int)  # outcomes of the episode that is on
         self._tried = np.zeros(table, int)  # outcomes of the copy's life
         self._episode = np.zeros(self.num_envs, int)  # episodes begun
@@ -149,7 +149,7 @@ class Instructed(Wrapper):
 
     def _remember(self, where: np.ndarray, outcome: int) -> None:
         if where.any():
-            last = self._current[where] * len(_OUTCOMES) + outcome
+            last = self._current[where] * len(OUTCOMES) + outcome
             self._history[where] = np.column_stack([self._history[where][:, 1:], last])
             self._own += where
             self._tried += where
@@ -208,8 +208,8 @@ class Instructed(Wrapper):
         goal, agent = self.aim_of(env).text, self.agents[k]
         if not reads_scene(self._instruct):
             return Briefing(goal, "", agent, self.agents, ())
-        past = [divmod(int(h), len(_OUTCOMES)) for h in self._history[env, k] if h >= 0]
-        outcomes = tuple(f"{self._book.texts[place]}: {_OUTCOMES[outcome]}" for place, outcome in past)
+        past = [divmod(int(h), len(OUTCOMES)) for h in self._history[env, k] if h >= 0]
+        outcomes = tuple(f"{self._book.texts[place]}: {OUTCOMES[outcome]}" for place, outcome in past)
         feasible = tuple(i.text for i in self.world.feasible(env, agent))
         told = self.world.describe(env, agent)
         earlier = max(0, len(outcomes) - int(self._own[env, k]))
