@@ -23,7 +23,7 @@ class Baseline(pydantic.BaseModel):
     """How one task is learnt: steps in rows stepped; the rest where it differs from what all tasks share.
 
     rows, decay and bound are of the algorithm that comes first; ppo and masked are keywords of PPO and of masked PPO.
-    words: width of the instruction's vector; encoder, words_scale, wordings: as of a curriculum.
+    words: width of the instruction's vector; encoder, words_scale, wordings, evaluation: as of a curriculum.
     """
 
     model_config = pydantic.ConfigDict(frozen=True, extra="forbid", strict=True)
@@ -40,6 +40,7 @@ class Baseline(pydantic.BaseModel):
     encoder: Literal["words", "learnt"] = "words"
     words_scale: float = 1.0
     wordings: Literal["one", "all"] = "one"
+    evaluation: Evaluation = EVALUATION
 
 
 def table() -> tuple[dict[str, Algorithm], dict[str, Baseline]]:
@@ -77,7 +78,7 @@ def of(task: str) -> Curriculum:
         encoder=one.encoder,
         words_scale=one.words_scale,
         wordings=one.wordings,
-        evaluation=EVALUATION,
+        evaluation=one.evaluation,
         stages=(stage,),
         algorithms={usual: first} | shared | {usual: first},
         tiers=TIERS,

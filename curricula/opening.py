@@ -46,7 +46,14 @@ def opened(path: Path, plan: Plan, resume: bool) -> Iterator[bool]:
         else:
             folder.write_json(path / "run.json", describe(plan))
         (path / ERROR).unlink(missing_ok=True)
-        yield (path / "metrics.json").exists()
+        yield _over(path, plan)
+
+
+def _over(path: Path, plan: Plan) -> bool:
+    """Whether the run came to its end: its metrics say so, or of one without evaluations the last policy."""
+    last = path / "policies" / f"stage-{len(plan.parts) - 1}.safetensors"
+    untried = not (path / "evaluations.jsonl").exists() and not (path / "checkpoints").exists()
+    return (path / "metrics.json").exists() or (untried and last.exists())
 
 
 def describe(plan: Plan) -> dict[str, Any]:

@@ -73,6 +73,9 @@ def test_weights_are_the_same_with_and_without_evaluations(calm, tmp_path):
     assert not (blind / "evaluations.jsonl").exists()
     policies = {k: v for k, v in content(calm).items() if k.startswith("policies")}
     assert policies == content(blind) and len(policies) == 2
+    before = (blind / "costs.json").read_bytes()  # which counts how often it was taken up again
+    assert go(blind, methods=["replay"], evaluations=False, resume=True) == blind
+    assert (blind / "costs.json").read_bytes() == before
 
 
 def test_another_seed_is_another_life(calm, tmp_path):
