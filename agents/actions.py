@@ -63,13 +63,19 @@ def branches(space: spaces.Space, bins: int, cuts: Sequence[int] | None = None) 
 
 
 class Direct:
-    """Continuous actions as they are; those beyond the body's own are ignored."""
+    """Continuous actions, from [-1, 1] to the bounds of the space where it has any; beyond the body's own, ignored."""
 
     def __init__(self, space: spaces.Box):
         self._own = space.shape[0]
+        bounded = np.isfinite(space.low) & np.isfinite(space.high)
+        low, high = np.where(bounded, space.low, -1), np.where(bounded, space.high, 1)
+        self._same = bool(np.all((low == -1) & (high == 1)))
+        self._middle, self._reach = (low + high) / 2, (high - low) / 2
 
     def translate(self, actions: np.ndarray) -> np.ndarray:
-        return actions[:, : self._own]
+        """(n, width) as (n, own) float32."""
+        own = actions[:, : self._own]
+        return own if self._same else (self._middle + self._reach * own).astype(np.float32)
 
 
 class Choice:

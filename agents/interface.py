@@ -22,6 +22,7 @@ from .algorithms import BRANCHES, CONTINUOUS, DISCRETE
 from .encoders import ENCODERS
 
 INPUTS = ("blind", "instructed", "task-id", "goal-id")
+LARGEST = 1e6  # of a bound that says how large an entry becomes; beyond it stands for "no bound"
 
 
 class WidthError(ValueError):
@@ -240,6 +241,14 @@ def _sight(picture: tuple[int, ...] | None) -> str:
     return "a picture of " + " by ".join(map(str, picture)) if picture else "no picture"
 
 
+def _extent(space: spaces.Box) -> np.ndarray:
+    """How large each entry becomes, as its bounds say: the upper one, or the lower one's size where that is no number
+    to divide by; 1 where neither is."""
+    sizes = (np.where(np.isfinite(bound), bound, 1.0) for bound in (space.high, -space.low))
+    high, low = (np.where((size > 0) & (size <= LARGEST), size, 0.0) for size in sizes)
+    return np.where(high > 0, high, np.where(low > 0, low, 1.0))
+
+
 class Body(Wrapper):
     """An instructed world whose rows are [scaled observation, zeros, vector].
 
@@ -265,9 +274,8 @@ class Body(Wrapper):
                 number = next(i for i, g in enumerate(groups) if agent in world.groups[g])
                 self._kind[agent] = interface.observation - len(groups) + number
             self._acts[agent] = interface._acts(world.world, agent)
-            high = np.where(np.isfinite(space.high), space.high, 1)
             scale = 1.0 if interface.picture else interface.scale
-            self._scale[agent] = (scale / np.maximum(high, 1e-6)).astype(np.float32)
+            self._scale[agent] = (scale / _extent(space)).astype(np.float32)
         width = interface.observation + interface.words
         self.observation_spaces = {a: spaces.Box(-np.inf, np.inf, (width,), np.float32) for a in world.agents}
         self.action_spaces = {a: interface.action_space() for a in world.agents}

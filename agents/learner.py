@@ -22,7 +22,7 @@ from . import networks, outputs, saving
 from .acting import Act
 from .algorithms import algorithm as find
 from .exploration import Exploration, Span
-from .method import Method
+from .method import Method, check
 from .policies.picture import PictureAndWords
 from .state import State, state_dict, tensors
 
@@ -65,6 +65,7 @@ class Learner:
     ):
         self.kind = find(algorithm)
         for method in methods:
+            check(type(method))
             if method.algorithms and algorithm not in method.algorithms:
                 name = type(method).__name__.lower()
                 raise ValueError(f"method {name!r} runs on {', '.join(method.algorithms)}, not on {algorithm}")
@@ -107,9 +108,7 @@ class Learner:
         explore: how much is explored in this stage, first and last value by name; see Exploration.
         """
         self.task = task
-        if self._model is None:
-            self._create(env)
-        else:
+        if not self.birth(env):
             self.model.set_env(env)
             self._reset(self._resets | dict(resets or {}))
         env.seed(_stage_seed(self.seed, self._stages))  # SB3 seeded it when it was created
@@ -119,6 +118,16 @@ class Learner:
         self.exploration.begin(self._explore)
         for method in self.methods:
             method.on_task_start(self, task)
+
+    def birth(self, env: VecEnv) -> bool:
+        """Make the algorithm, for env, where there is none yet; whether there was none."""
+        if first := self._model is None:
+            self._create(env)
+        return first
+
+    def resemble(self, other: Learner) -> None:
+        """What a stage may start afresh is from now on what the other, of the same shape, was born with."""
+        self._critic, self._exploration = other._critic, other._exploration
 
     def move(self, task: str, env: VecEnv) -> None:
         """The stage goes on in another world, and nobody says so: nothing is reset, no method hears of it."""
@@ -151,6 +160,25 @@ class Learner:
                 method.on_test_end(self, task)
 
     # what methods work with
+
+    def places(self) -> np.ndarray:
+        """(k,) where the stage's own steps stand in the off-policy buffer, of those that it still holds."""
+        buffer = self.model.replay_buffer
+        count = min((self.num_timesteps - self._stage[0]) // buffer.n_envs, buffer.size())
+        if count == buffer.size():
+            return np.arange(count)
+        return (buffer.pos - count + np.arange(count)) % buffer.buffer_size
+
+    def newborn(self) -> Any:
+        """A policy made as this learner's was, on the CPU: of its shape, bounded as it is, its weights drawn anew.
+
+        Of what the algorithm was given: SB3's `_get_constructor_parameters` forgets LSTMs and shared features.
+        """
+        m = self.model
+        given = {"use_sde": True} if m.use_sde else {}  # not every policy knows the word
+        policy = type(m.policy)(m.observation_space, m.action_space, m.lr_schedule, **(given | m.policy_kwargs))
+        self._hold(policy)
+        return policy
 
     def nets(self) -> list[tuple[str, torch.optim.Optimizer, list[torch.nn.Parameter]]]:
         """Each trained network: its name, optimizer and parameters."""
@@ -269,8 +297,7 @@ class Learner:
         build: Any = self.kind.build
         policy = settings.pop("policy", self.kind.policy)  # a method may bring a network of its own
         self._model = build(policy, env, seed=self.seed, device=self.device, **settings)
-        if self._bound and isinstance(env.action_space, spaces.Box):  # a curriculum may act in choices as well
-            networks.bound(self._model.policy.action_net, float(self._bound))
+        self._hold(self._model.policy)
         if hasattr(self._model, "exploration_schedule"):  # SB3's own counts from call to call of learn
             self._model.exploration_schedule = self._epsilon
         if self._decay < 1:
@@ -288,6 +315,11 @@ class Learner:
         self._exploration = {k: v.detach().clone() for k, v in self._exploring()}
         self._critic = {k: v.detach().clone() for k, v in self._judging()}
         self.exploration = Exploration(self._model, env, self._done)
+
+    def _hold(self, policy: Any) -> None:
+        """Let the mean of the policy's actions go no further than the bound, where there is one."""
+        if self._bound and isinstance(policy.action_space, spaces.Box):  # a curriculum may act in choices as well
+            networks.bound(policy.action_net, float(self._bound))
 
     def _done(self) -> float:
         """The share of the stage that is behind; 0 where its length is not known."""

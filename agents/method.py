@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import inspect
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
+from ..envs.registry import nearest
 from .state import State
 
 if TYPE_CHECKING:
@@ -87,6 +89,21 @@ class Method:
         """
         arrays = self.state().arrays.items()
         return sum(array.nbytes for name, array in arrays if self.working.isdisjoint(name.split("/")))
+
+
+def check(kind: Any) -> None:
+    """Raises ValueError for what is no method, and for a hook that nobody calls, or not as it is written."""
+    if not (isinstance(kind, type) and issubclass(kind, Method)):
+        raise ValueError(f"{kind!r} is no method: a method is a subclass of ludus.agents.method.Method")
+    hooks = [name for name in vars(Method) if name.startswith("on_")]
+    for name in (name for name in dir(kind) if name.startswith("on_")):
+        if name not in hooks:
+            raise nearest(name, hooks, f"hook for {kind.__name__}")
+        given, mine = inspect.signature(getattr(Method, name)), inspect.signature(getattr(kind, name))
+        try:
+            mine.bind(*given.parameters)
+        except TypeError:
+            raise ValueError(f"{kind.__name__}.{name} must be made as {name}({', '.join(given.parameters)})") from None
 
 
 class Memory:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
+from contextvars import ContextVar
 from typing import Any
 
 import torch
@@ -41,10 +43,14 @@ ACTIVATIONS = PLAIN | {f"layer-norm-{name}": _normalised(kind) for name, kind in
 
 
 def check(settings: Mapping[str, Any]) -> None:
-    """Raises UnknownName for an activation that no network has."""
-    name = (settings.get("policy_kwargs") or {}).get("activation_fn")
+    """Raises UnknownName for an activation that no network has, ValueError for layers that are none."""
+    policy = settings.get("policy_kwargs") or {}
+    name, layers = policy.get("activation_fn"), policy.get("net_arch") or []
     if isinstance(name, str) and name not in ACTIVATIONS:
         raise nearest(name, ACTIVATIONS, "activation_fn")
+    for widths in layers.values() if isinstance(layers, dict) else [layers]:
+        if not isinstance(widths, list | tuple) or not all(isinstance(n, int) and n > 0 for n in widths):
+            raise ValueError(f"net_arch is a list of layers' widths, or one each for pi and vf or qf; not {layers!r}")
 
 
 def gaussian(algorithm: Algorithm) -> bool:
@@ -72,14 +78,33 @@ class Bounded(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, said: torch.Tensor, most: float) -> torch.Tensor:
         ctx.save_for_backward(said)
-        ctx.most = most
+        ctx.most, ctx.whole = most, _WHOLE.get()
         return said.clamp(-most, most)
 
     @staticmethod
     def backward(ctx: Any, slope: torch.Tensor) -> tuple[torch.Tensor, None]:  # pyright: ignore[reportIncompatibleMethodOverride]
+        if ctx.whole:
+            return slope, None
         (said,) = ctx.saved_tensors
         outwards = ((said >= ctx.most) & (slope < 0)) | ((said <= -ctx.most) & (slope > 0))
         return slope.masked_fill(outwards, 0.0), None
+
+
+_WHOLE: ContextVar[bool] = ContextVar("whole", default=False)
+
+
+@contextlib.contextmanager
+def whole_gradients() -> Iterator[None]:
+    """Bounded means said in here have all of their gradient, however it points.
+
+    Which way is outwards a loss says. A sensitivity has a sign of its own: a mean at one bound would count as stiff,
+    and at the other as free.
+    """
+    before = _WHOLE.set(True)
+    try:
+        yield
+    finally:
+        _WHOLE.reset(before)
 
 
 def bound(layer: nn.Module, most: float) -> None:

@@ -26,7 +26,7 @@ SPREAD = 0.1  # the standard deviation given to a policy that has none (TD3's ex
 class Gaussian:
     """Independent normal actions, before any squashing.
 
-    mean, log_std: (n, actions). shared: one spread for all states, which belongs to the task that explores now.
+    mean, log_std: (n, actions). shared: the spread is a parameter, no answer, of the task that explores now.
     """
 
     mean: torch.Tensor
@@ -129,8 +129,11 @@ def said(model: Any, kind: Algorithm, rows: torch.Tensor) -> Output:
     if not kind.off_policy:
         return _of_policy(model.policy, kind, obs, masks, memory)
     if hasattr(model.actor, "get_action_dist_params"):
-        mean, log_std, _ = model.actor.get_action_dist_params(obs)
-        return Gaussian(mean, log_std)
+        mean, log_std, seen = model.actor.get_action_dist_params(obs)
+        if not model.use_sde:
+            return Gaussian(mean, log_std)
+        found = model.actor.action_dist.proba_distribution(mean, log_std, **seen)  # log_std: a weight of each feature
+        return Gaussian(mean, found.distribution.stddev.log(), shared=True)
     mean = model.actor(obs)
     return Gaussian(mean, torch.full_like(mean, float(np.log(SPREAD))))
 

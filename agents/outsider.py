@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import copy
-import hashlib
 import inspect
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, NamedTuple, Protocol
 
@@ -96,11 +94,6 @@ def defaults(kind: type) -> dict[str, Any]:
     """The settings of a class and what they are unless one says otherwise; None where they must be said."""
     own = list(inspect.signature(kind).parameters.values())[len(GIVEN) :]
     return {p.name: None if p.default is p.empty else p.default for p in own}
-
-
-def source(kind: type) -> str:
-    """A fingerprint of the file that a class stands in: another file is another agent."""
-    return hashlib.sha256(Path(inspect.getfile(kind)).read_bytes()).hexdigest()[:16]
 
 
 class Outsider:

@@ -62,10 +62,15 @@ def random_state(model: Any) -> State:
     version, words, gauss = random.getstate()
     arrays = {"torch": torch.get_rng_state().numpy(), "numpy": np.array(keys), "python": np.array(words, np.uint64)}
     if torch.cuda.is_available():
-        arrays["cuda"] = torch.cuda.get_rng_state().numpy()
+        arrays["cuda"] = torch.cuda.get_rng_state(_gpu(model)).numpy()
     space = model.action_space.np_random.bit_generator.state
     meta = {"numpy": [kind, pos, has_gauss, cached], "python": [version, gauss], "space": space}
     return State(arrays, meta)
+
+
+def _gpu(model: Any) -> Any:
+    """The GPU whose generator the model draws from; the usual one where it is on none."""
+    return model.device if model.device.type == "cuda" else "cuda"
 
 
 def restore_random(model: Any, state: State) -> None:
@@ -76,5 +81,5 @@ def restore_random(model: Any, state: State) -> None:
     version, gauss = state.meta["python"]
     random.setstate((version, tuple(int(w) for w in state.arrays["python"]), gauss))
     if "cuda" in state.arrays and torch.cuda.is_available():
-        torch.cuda.set_rng_state(torch.from_numpy(np.array(state.arrays["cuda"])))
+        torch.cuda.set_rng_state(torch.from_numpy(np.array(state.arrays["cuda"])), _gpu(model))
     model.action_space.np_random.bit_generator.state = state.meta["space"]

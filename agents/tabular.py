@@ -129,7 +129,8 @@ class QLearning(Tabular):
 class Sarsa(Tabular):
     """Targets r + gamma Q(s', a'), a' what is chosen next: what is best for one who keeps on exploring.
 
-    Where an episode is cut off nothing is chosen next; the mean over what would be stands for it.
+    Where an episode is cut off, or the world is another one, nothing is chosen next; the mean over what would be
+    stands for it.
     """
 
     def learn(self, experience: Any) -> None:
@@ -137,7 +138,8 @@ class Sarsa(Tabular):
         if self.waiting:
             w = self.waiting
             after = self.table.find(w["after"])
-            then = np.where(w["cut"], self._mean(after), self.table.values[after, e.action])
+            elsewhere = (w["after"] != e.obs).any(axis=1)  # in another world, which nobody spoke of
+            then = np.where(w["cut"] | elsewhere, self._mean(after), self.table.values[after, e.action])
             self._toward(w["obs"], w["action"], w["reward"] + self.gamma * np.where(w["dead"], 0.0, then))
         self.waiting = dict(
             obs=e.obs, action=e.action, reward=e.reward, after=e.after, dead=e.terminated, cut=e.truncated

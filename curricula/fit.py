@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -94,11 +95,38 @@ def _defaults(kind: Any) -> dict[str, Any]:
 def _settings(
     where: tuple, given: Mapping[str, Any], known: Mapping[str, Any], name: str, inside: tuple = ("settings",)
 ) -> None:
-    """Every key is known, and a number where the class has one by itself."""
+    """Every key is known, and its value one that it can have."""
     for key, value in given.items():
         at = (*where, *inside, key)
         if key not in known:
             raise Misfit(at, str(registry.nearest(key, list(known), f"setting of {name}")))
-        number = isinstance(known[key], int | float) and not isinstance(known[key], bool)
-        if number and not isinstance(value, int | float):
-            raise Misfit(at, f"must be a number, not {value!r}")
+        if wrong := unfit(key, value, known[key]):
+            raise Misfit(at, wrong)
+
+
+SHARES = frozenset((
+    "share", "alpha", "decay", "latest", "shrink", "gamma", "gae_lambda", "tau",
+    "exploration_fraction", "exploration_initial_eps", "exploration_final_eps",
+))  # fmt: skip
+LEAST = {"learning_starts": 0, "gradient_steps": -1, "sde_sample_freq": -1, "verbose": 0}  # of whole ones; else 1
+BROKEN = frozenset(("max_grad_norm",))  # a whole number by itself, which need not be one
+
+
+def unfit(key: str, value: Any, usual: Any) -> str:
+    """What is wrong with a setting whose own value is usual; "" where nothing is, or nobody knows.
+
+    Counts are whole and 1 or more, or 0 where that is their own; other numbers 0 or more, and shares 1 at most.
+    """
+    if isinstance(usual, bool):
+        return "" if isinstance(value, bool) else f"must be true or false, not {value!r}"
+    if not isinstance(usual, int | float):
+        return ""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return f"must be a number, not {value!r}"
+    if isinstance(usual, int) and key not in BROKEN:
+        least = LEAST.get(key, min(usual, 1))
+        right = isinstance(value, int) and value >= least
+        return "" if right else f"must be a whole number, {least} or more, not {value!r}"
+    if key in SHARES:
+        return "" if 0 <= value <= 1 else f"must be a number from 0 to 1, not {value!r}"
+    return "" if 0 <= value < math.inf else f"must be a number, 0 or more, not {value!r}"

@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import os
 import platform
+import shlex
+import shutil
 import sys
 import traceback
 from collections.abc import Iterator
@@ -39,14 +41,25 @@ def opened(path: Path, plan: Plan, resume: bool) -> Iterator[bool]:
     _no_links(path)
     path.mkdir(parents=True, exist_ok=True)
     with folder.locked(path):
-        if (path / "run.json").exists():
+        if begun := (path / "run.json").exists():
             _same(path, plan, resume)
-        elif any(p.name != "lock" for p in path.iterdir()):
+        elif any(p.name != "lock" and not p.name.startswith("run.json") for p in path.iterdir()):
             raise ValueError(f"{path}: holds files but no run.json; choose another --out")
         else:
+            for half in path.glob("run.json*"):  # of a run that was ended as it wrote the first
+                half.unlink()
             folder.write_json(path / "run.json", describe(plan))
         (path / ERROR).unlink(missing_ok=True)
-        yield _over(path, plan)
+        try:
+            yield _over(path, plan)
+        except ValueError:  # wrong from the start: the folder is not to stand in the way of what is right
+            for name in () if begun else NAMES[1:]:
+                _removed(path / name)
+            raise
+
+
+def _removed(path: Path) -> None:
+    shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
 
 
 def _over(path: Path, plan: Plan) -> bool:
@@ -61,7 +74,8 @@ def describe(plan: Plan) -> dict[str, Any]:
     about = {"format": FORMAT, "suite": checkpoint.VERSION, "curriculum": plan.curriculum.model_dump(mode="json")}
     about |= {k: getattr(plan, k) for k in SAID} | plan.extras
     versions = {"python": sys.version.split()[0]} | {name: metadata.version(name) for name in LIBRARIES}
-    command = " ".join([os.path.basename(sys.argv[0]), *sys.argv[1:]])
+    program = os.path.basename(sys.argv[0]).replace("cli.py", "ludus")  # as `ludus bench` calls it
+    command = shlex.join([program, *sys.argv[1:]])
     return about | {"versions": versions, "processor": processor(), "command": command}
 
 

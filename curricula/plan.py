@@ -7,13 +7,15 @@ import hashlib
 import inspect
 import itertools
 import json
+import re
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from ..envs import registry, revisions
-from .curriculum import Curriculum
+from .curriculum import Curriculum, Stage
+from .fit import unfit
 
 RESULTS = 1  # raise it when the code changes what a run gives: records with another hash are not compared
 LEARNS = ("never", "stage", "batch", "online")
@@ -75,7 +77,7 @@ class Plan:
         keys = ("algorithm", "settings", "methods", "regime", "input", "instructor")
         joint = {"rows": "by the root of steps"} if self.regime == "joint" else {}  # they were divided evenly once
         kept = self._beside(speakers.identity(self.speaker))  # so that runs without are hashed as before
-        changed = {s.task: n for s in self.curriculum.tasks if (n := revisions.revision(s.task))}
+        changed = {s.task: n for s in self.curriculum.tasks if (n := _edition(s))}
         worlds = {"worlds": changed} if changed else {}
         bounded = {"bound": "cut, not squashed"} if self.settings.get("bound") else {}  # it was squashed once
         told = {"past": "of the episode"} if self.instructor == "language-model" else {}  # it was of those before, too
@@ -214,7 +216,7 @@ def plan(
     from ..agents.instructors import INSTRUCTORS, speakers
     from ..agents.interface import INPUTS
     from ..agents.outsider import foreign, outside
-    from ..agents.team.teams import TEAMS
+    from ..agents.team.teams import TEAMS, meets
 
     algorithm, instructor = _algorithm(algorithm), instructor or curriculum.instructor
     if foreign(algorithm) and not allow_code:
@@ -224,6 +226,8 @@ def plan(
     for name, known, kind in ((input, INPUTS, "input"), (instructor, INSTRUCTORS, "instructor")):
         if name not in known:
             raise registry.nearest(name, list(known), kind)
+    if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", device):
+        raise ValueError(f"no device {device!r}: auto, cpu, cuda, or one of several such as cuda:1")
     if learns not in LEARNS:
         raise registry.nearest(learns, list(LEARNS), "time for the instructor to learn")
     if (memory or learns != "never") and instructor != "language-model":
@@ -238,10 +242,14 @@ def plan(
     if not isinstance(seed, int) or not 0 <= seed < 2**32:
         raise ValueError(f"seed must be a whole number from 0 to {2**32 - 1}, not {seed!r}")
     sized = curriculum.at(tier)
+    if regime != "joint" and sized.evaluation.per_stage < 2 and any(s.until for s in sized.stages):
+        raise ValueError(f"until looks at a stage's evaluations but the last: tier {tier} needs per_stage of 2 or more")
     sized = sized.shortened(sized.algorithms[algorithm].budget if algorithm in sized.algorithms else 1.0)
     chosen = tuple(_settled(m, sized, algorithm) for m in methods)
     if len(teams := [m for m in methods if m in TEAMS]) > 1:
         raise ValueError(f"a team learns in one way: {' or '.join(teams)}?")
+    if teams and meets(teams[0]) and "packnet" in methods:
+        raise ValueError(f"packnet freezes weights, and a meeting of {teams[0]} moves them all: choose one of them")
     settings = _settings(sized, algorithm)
     _league(sized, algorithm)
     beside = memory, learns, speaker
@@ -267,6 +275,15 @@ def build_methods(plan: Plan) -> list[Any]:
     return built
 
 
+def _edition(stage: Stage) -> Any:
+    """What tells a task from what it was under the same name: its revision; a fingerprint of somebody's own code or
+    file. 0 where it is as it always was."""
+    entry, file = registry.spec(stage.task).entry_point, stage.settings.get("file")
+    own = [] if entry.startswith((".", "ludus.")) else [revisions.fingerprint(registry.load(entry))]
+    own += [revisions.fingerprint(Path(file))] if isinstance(file, str) and Path(file).is_file() else []
+    return " ".join(own) or revisions.revision(stage.task)
+
+
 def _algorithm(name: str) -> str:
     from ..agents.algorithms import ALGORITHMS
     from ..agents.outsider import BUILT_IN, outside
@@ -278,13 +295,12 @@ def _algorithm(name: str) -> str:
 
 def _method(name: str) -> tuple[str, Any]:
     """A method or a way to learn as a team by name, or one's own by 'module:Class'."""
-    from ..agents.method import Method
+    from ..agents import method
     from ..agents.methods import METHODS
     from ..agents.team.teams import TEAMS
 
     if ":" in name:
-        if not (isinstance(kind := registry.load(name), type) and issubclass(kind, Method)):
-            raise ValueError(f"{name!r} is no method: a method is a subclass of ludus.agents.method.Method")
+        method.check(kind := registry.load(name))
         return name, kind
     if name not in METHODS and name not in TEAMS:
         raise registry.nearest(name, [*METHODS, *TEAMS, *REGIMES], "method")
@@ -300,7 +316,7 @@ def _settings(curriculum: Curriculum, algorithm: str) -> dict[str, Any]:
     if outside(algorithm):
         return _outsider(curriculum, algorithm)
     given = curriculum.algorithms.get(algorithm, Algorithm())
-    _check_names(given.settings, inspect.signature(ALGORITHMS[algorithm].build).parameters, f"setting of {algorithm}")
+    _check(given.settings, _defaults(ALGORITHMS[algorithm].build), algorithm)
     networks.check(given.settings)
     if ALGORITHMS[algorithm].off_policy and given.settings.get("n_steps", 1) != 1:
         raise ValueError(f"{algorithm} learns from single steps here: leave out its n_steps")
@@ -324,8 +340,8 @@ def _outsider(curriculum: Curriculum, name: str) -> dict[str, Any]:
     others = [a for n, a in curriculum.algorithms.items() if not outsider.outside(n)]
     given = curriculum.algorithms.get(name) or Algorithm(rows=next(iter(others), Algorithm()).rows)
     settings = outsider.defaults(kind)
-    _check_names(given.settings, settings, f"setting of {name}")
-    own = {"rows": given.rows} | ({"source": outsider.source(kind)} if outsider.foreign(name) else {})
+    _check(given.settings, settings, name)
+    own = {"rows": given.rows} | ({"source": revisions.fingerprint(kind)} if outsider.foreign(name) else {})
     return {**own, **settings, **given.settings}
 
 
@@ -336,10 +352,11 @@ def _settled(name: str, curriculum: Curriculum, algorithm: str) -> dict[str, Any
         raise ValueError(f"method {name!r} runs on {', '.join(kind.algorithms)}, not on {algorithm}")
     parameters, defaults = inspect.signature(kind).parameters, _defaults(kind)
     given = curriculum.methods.get(f"{name}@{algorithm}", curriculum.methods.get(name, {}))
-    _check_names(given, parameters, f"setting of {name}")
+    _check(given, {k: p.default for k, p in parameters.items()}, name)
     if "tasks" in defaults:  # of packnet: who does not know how many will come leaves ever less to the later ones
         defaults["tasks"] = min(sum(s.announced for s in curriculum.stages), 255)
-    return {"name": name, "settings": defaults | given}
+    own = {"source": revisions.fingerprint(kind)} if ":" in name else {}
+    return {"name": name, "settings": defaults | given} | own
 
 
 def _defaults(kind: Any) -> dict[str, Any]:
@@ -354,7 +371,7 @@ def _league(curriculum: Curriculum, algorithm: str) -> dict[str, Any] | None:
     from ..agents.team.league import League, remembers_nothing, seats
 
     given = curriculum.methods.get("league", {})
-    _check_names(given, usual := _defaults(League), "setting of league")
+    _check(given, usual := _defaults(League), "league")
     if not any(seats(stage.partners) for stage in curriculum.tasks):
         return None
     if algorithm in ALGORITHMS:  # an agent of somebody's own is refused where it is made
@@ -363,7 +380,10 @@ def _league(curriculum: Curriculum, algorithm: str) -> dict[str, Any] | None:
     return usual | given
 
 
-def _check_names(given: dict[str, Any], known: Any, kind: str) -> None:
-    for name in given:
-        if name not in known:
-            raise registry.nearest(name, list(known), kind)
+def _check(given: Mapping[str, Any], usual: Mapping[str, Any], whose: str) -> None:
+    """Raises ValueError for a setting that is not there, and of ours for a value that it cannot have."""
+    for name, value in given.items():
+        if name not in usual:
+            raise registry.nearest(name, list(usual), f"setting of {whose}")
+        if ":" not in whose and (wrong := unfit(name, value, usual[name])):
+            raise ValueError(f"{whose}: {name} {wrong}")

@@ -104,6 +104,7 @@ class Life:
     def __init__(
         self, plan: Plan, path: Path, threads=0, evaluations=True, share=0.05, progress=None, tensorboard=False
     ):
+        _there(plan.device)
         torch.set_num_threads(1)  # small networks: more is slower as soon as anything else runs
         self.plan, self.path, self._progress = plan, path, progress or (lambda _: None)
         self.parts, self.tasks = plan.parts, plan.curriculum.tasks
@@ -393,6 +394,13 @@ class Life:
         total = sum(p.steps for p in self.parts)
         where = (self.plan.label, self.plan.seed, doing, stage, len(self.parts), part.name, step, total)
         self._progress(Progress(*where, dict(self._success)))
+
+
+def _there(device: str) -> None:
+    """Raises ValueError for a GPU that torch does not find here: else the run would go on without it, unsaid."""
+    number, count = int(device.partition(":")[2] or 0), torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if device.startswith("cuda") and number >= count:
+        raise ValueError(f"no device {device!r} here, where torch finds {count or 'no'} GPU{'s' * (count != 1)}")
 
 
 def _sorted(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:

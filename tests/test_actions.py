@@ -7,7 +7,7 @@ import pytest
 import toys
 from gymnasium import spaces
 
-from ludus.agents import actions, observations
+from ludus.agents import actions, interface, observations
 from ludus.agents.interface import Interface, WidthError, shape, widths
 from ludus.envs import registry
 from ludus.envs.core import Wrapper
@@ -224,3 +224,16 @@ def test_who_sees_a_picture_and_who_sees_none_cannot_share_a_policy():
     odd = Showing(toys.make(1, "Alone"), spaces.Text(5), lambda r: r)
     with pytest.raises(WidthError, match="one policy for all needs numbers or a picture"):
         Interface(5, 2, 4).world(odd, 1)  # type: ignore[arg-type]
+
+
+def test_the_bodys_whole_range_is_that_of_a_world_with_bounds_of_its_own():
+    given = np.array([[-1.0, 1.0, 0.5, 9.0], [0.0, 0.5, -1.0, 9.0]], np.float32)
+    bounds = spaces.Box(np.float32([-2, 0, -np.inf]), np.float32([2, 4, np.inf]))
+    np.testing.assert_array_equal(actions.Direct(bounds).translate(given), [[-2, 4, 0.5], [0, 3, -1]])
+    usual = actions.Direct(spaces.Box(-1, 1, (3,))).translate(given)
+    np.testing.assert_array_equal(usual, given[:, :3])
+
+
+def test_an_observation_is_scaled_by_what_its_bounds_say_of_its_size():
+    low, high = np.float32([-2, -5, -1, -3e38, -np.inf, 0]), np.float32([4, 0, -0.5, 3e38, np.inf, 0])
+    np.testing.assert_array_equal(interface._extent(spaces.Box(low, high)), [4, 5, 1, 1, 1, 1])

@@ -201,6 +201,19 @@ def test_what_an_on_policy_algorithm_says_is_what_it_acted_by():
             assert (entropy >= 0).all() or kind == "continuous"
 
 
+def test_what_sac_says_with_state_dependent_noise_is_what_it_draws_by():
+    learner = Learner("sac", seed=1, device="cpu", settings=OFF | {"use_sde": True})
+    learner.start(REACH, env("continuous"))
+    actor, row = learner.model.actor, torch.linspace(-1, 1, 28).expand(20_000, -1)
+    with torch.no_grad():
+        actor.log_std.fill_(-1.0)
+        said: Any = learner.distribution(row[:1])
+        actor.reset_noise(len(row))  # of every row its own
+        drawn = torch.atanh(actor(row))  # before it was squashed
+    torch.testing.assert_close(drawn.mean(0), said.mean[0], rtol=0, atol=0.05)
+    torch.testing.assert_close(drawn.std(0), said.log_std[0].exp(), rtol=0.03, atol=0)
+
+
 def test_divergences_are_torchs_own():
     generator = torch.Generator().manual_seed(0)
     a, b, c, d = torch.randn(4, 10, 3, generator=generator)

@@ -12,6 +12,7 @@ from ludus.agents.learner import Learner, load_policy
 from ludus.agents.methods import METHODS
 from ludus.agents.methods.behaviour import fresh
 from ludus.agents.methods.redo import ReDo
+from ludus.agents.policies.central import Central
 from ludus.agents.policies.inference import RecurrentInference
 
 ROWS = torch.linspace(-1, 1, 24).reshape(6, 4)
@@ -116,3 +117,9 @@ def test_what_it_cannot_do_is_refused_by_name():
     learner = Learner("ppo", [RecurrentInference(), RecurrentInference()], settings={"n_steps": 8, "batch_size": 32})
     with pytest.raises(ValueError, match="network of its own"):
         learner.start("left", Bandit("left"))
+
+
+@pytest.mark.parametrize("methods", [(RecurrentInference, Central), (Central, RecurrentInference)])
+def test_one_of_two_networks_is_refused_in_either_order(methods):
+    with pytest.raises(ValueError, match=r"network of its own, and .* is another"):
+        bandit("ppo", *(kind() for kind in methods)).start("left", Bandit("left"))

@@ -38,8 +38,8 @@ def player(learner):
     return lambda obs: learner.model.predict(obs, deterministic=True)[0]
 
 
-def self_play(league, copies=32, seed=0):
-    learner = Learner("ppo", [league], seed=seed, device="cpu", settings=PPO)
+def self_play(league, copies=32, seed=0, **settings):
+    learner = Learner("ppo", [league], seed=seed, device="cpu", settings=PPO | settings)
     learner.start("duel:make", Sb3View(envs.make("duel:make", copies), partners=SEATS))
     return learner
 
@@ -215,6 +215,17 @@ def test_a_policy_held_fast_is_told_what_it_may_choose_in_a_game():
     plain = self_play(League(), copies=4)
     obs = np.zeros((4, 2), np.float32)
     assert np.array_equal(frozen(plain)(obs), frozen(plain)(obs, np.zeros((4, 1), bool)))
+
+
+def test_past_selves_keep_to_the_bound_of_the_learner():
+    league, rows = League(latest=1.0), np.zeros((4, 2), np.float32)
+    learner = self_play(league, copies=4, bound=0.5)
+    learner.model.policy.action_net.bias.data.fill_(5.0)
+    learner.model.policy.log_std.data.fill_(-20.0)  # what is drawn is the mean
+    league._keep()
+    league._draw()
+    for acted in (player(learner)(rows), league._act(rows), frozen(learner)(rows)):
+        assert acted == pytest.approx(np.full((4, 1), 0.5), abs=1e-6)
 
 
 def test_policies_with_a_memory_are_refused_as_past_selves():

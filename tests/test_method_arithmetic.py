@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 import torch
 from bandits import Bandit, born, learn, told
+from gymnasium import spaces
 from scipy import stats
 
+from ludus.agents.learner import Learner
 from ludus.agents.method import Memory
 from ludus.agents.methods import METHODS, behaviour
 from ludus.agents.methods.agem import projected
@@ -17,7 +19,7 @@ from ludus.agents.methods.clear import Clear, vtrace
 from ludus.agents.methods.clonex import ClonEx, best
 from ludus.agents.methods.distill import Distill, cross_entropy
 from ludus.agents.methods.ewc import Ewc, fisher
-from ludus.agents.methods.heads import Heads
+from ludus.agents.methods.heads import Heads, head
 from ludus.agents.methods.l2 import L2
 from ludus.agents.methods.mas import Mas
 from ludus.agents.methods.online_ewc import OnlineEwc
@@ -27,7 +29,7 @@ from ludus.agents.methods.quotas import Quotas
 from ludus.agents.methods.redo import ReDo, scores
 from ludus.agents.methods.shrink_perturb import ShrinkPerturb
 from ludus.agents.methods.si import Si
-from ludus.agents.outputs import Choices, Gaussian
+from ludus.agents.outputs import Choices, Gaussian, normalised
 
 LINEAR: dict[str, Any] = {"policy_kwargs": {"net_arch": [], "log_std_init": -0.5}}
 ROWS = torch.as_tensor(told(np.random.default_rng(3).uniform(-1, 1, (40, 2)).astype(np.float32), 0))
@@ -64,7 +66,7 @@ def around(policy, *methods) -> Any:
 def test_the_fisher_of_a_linear_gaussian_policy_is_its_closed_form():
     """mean = W s + b: the information of W_jk is E[s_k²]/σ_j², of b_j 1/σ_j²."""
     learner = begun(**LINEAR)
-    found, variance = fisher(learner, ROWS), np.exp(2 * -0.5)
+    found, variance = fisher(learner, ROWS, torch.Generator()), np.exp(2 * -0.5)
     expected = (ROWS**2).mean(dim=0) / variance
     torch.testing.assert_close(found["action_net.weight"], expected.repeat(2, 1))
     torch.testing.assert_close(found["action_net.bias"], torch.full((2,), 1 / variance, dtype=torch.float32))
@@ -77,21 +79,47 @@ def test_the_fisher_of_a_choice_is_its_closed_form():
     bias = next(p for k, p in acting(learner).items() if k.endswith("bias"))
     p = torch.softmax((ROWS @ q.T + bias) / 0.1, dim=1).detach()
     expected = ((p * (1 - p)).unsqueeze(2) * (ROWS**2).unsqueeze(1)).mean(dim=0) / 0.1**2
-    torch.testing.assert_close(fisher(learner, ROWS)[name], expected, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(fisher(learner, ROWS, torch.Generator())[name], expected, rtol=1e-4, atol=1e-5)
 
 
-def test_the_fisher_of_a_choice_among_many_is_that_of_the_likeliest(monkeypatch):
-    """Each a of the sum gives W_bk E[π_a (δ_ab − π_b)² s_k²]."""
-    learner = begun("dqn", policy_kwargs={"net_arch": []})
-    name, q = next((k, p) for k, p in acting(learner).items() if k.endswith("weight"))
-    bias = next(p for k, p in acting(learner).items() if k.endswith("bias"))
-    p = torch.softmax((ROWS @ q.T + bias) / 0.1, dim=1).detach()
-    each = p.unsqueeze(2) * (torch.eye(p.shape[1]) - p.unsqueeze(1)) ** 2  # (rows, a, b)
-    likely = torch.zeros_like(p).scatter(1, p.topk(1, dim=1).indices, 1.0)
-    expected = torch.einsum("na,nab,nk->bk", likely, each, ROWS**2) / len(ROWS) / 0.1**2
-    monkeypatch.setattr(behaviour, "LIKELY", 1)
-    assert p.shape[1] > 1
-    torch.testing.assert_close(fisher(learner, ROWS)[name], expected, rtol=1e-4, atol=1e-5)
+def test_the_fisher_of_a_choice_among_many_is_right_on_the_average(monkeypatch):
+    """Drawn, it comes to the sum, which of few values is taken whole."""
+    learner, generator = begun("dqn", policy_kwargs={"net_arch": []}), torch.Generator().manual_seed(0)
+    name = next(k for k in acting(learner) if k.endswith("weight"))
+    summed = fisher(learner, ROWS, generator)[name]
+    monkeypatch.setattr(behaviour, "SUMMED", 1)
+    drawn = torch.stack([fisher(learner, ROWS, generator)[name] for _ in range(400)])
+    error = drawn.std(dim=0) / 20
+    assert ((drawn.mean(dim=0) - summed).abs() < 5 * error + 1e-6).all() and (error < 0.2 * summed.max()).all()
+
+
+def test_the_fisher_of_several_choices_is_the_sum_of_each_ones(monkeypatch):
+    """Of independent choices the joint score is the sum of scores, whose products vanish on the average."""
+    logits = normalised(torch.randn(3, 9, generator=torch.Generator().manual_seed(1)), (4, 5)).requires_grad_()
+    learner = SimpleNamespace(distribution=lambda rows: Choices(normalised(logits, (4, 5)), (4, 5)))
+    generator = torch.Generator().manual_seed(0)
+
+    def squares() -> torch.Tensor:
+        said = behaviour.informed(learner, ROWS, generator)  # type: ignore[arg-type]
+        each = [torch.autograd.grad(said[:, k].sum(), logits, retain_graph=True)[0] for k in range(said.shape[1])]
+        return torch.stack(each).square().sum(dim=0)
+
+    p = logits.detach().exp()
+    torch.testing.assert_close(squares(), p * (1 - p), rtol=1e-4, atol=1e-5)
+    monkeypatch.setattr(behaviour, "SUMMED", 8)
+    drawn = torch.stack([squares() for _ in range(1000)]).mean(dim=0)
+    torch.testing.assert_close(drawn, p * (1 - p), rtol=0.1, atol=0.01)
+
+
+@pytest.mark.parametrize("bias", [2.0, -2.0])
+def test_a_mean_at_either_bound_is_as_informative_as_one_that_nothing_bounds(bias):
+    free, cut = begun("ppo"), begun("ppo", bound=1.2)
+    for learner in (free, cut):
+        learner.model.policy.load_state_dict(free.model.policy.state_dict())
+        learner.model.policy.action_net.bias.data[:] = bias
+    here, there = (fisher(x, ROWS, torch.Generator())["action_net.bias"] for x in (free, cut))
+    torch.testing.assert_close(here, there)
+    assert (there > 0).all()
 
 
 def test_the_fisher_of_a_deep_policy_is_the_mean_squared_score_of_drawn_actions():
@@ -104,7 +132,7 @@ def test_the_fisher_of_a_deep_policy_is_the_mean_squared_score_of_drawn_actions(
     drawn = said.sample(generator)
     z = (drawn - said.mean) / said.log_std.exp()
     by_hand = ((z / said.log_std.exp()) ** 2).mean(dim=0)  # d log π/dμ_j = z/σ, and dμ_j/db_j = 1
-    torch.testing.assert_close(fisher(learner, row)[name], by_hand.detach(), rtol=0.1, atol=0)
+    torch.testing.assert_close(fisher(learner, row, torch.Generator())[name], by_hand.detach(), rtol=0.1, atol=0)
     assert parameter.shape == by_hand.shape
 
 
@@ -172,6 +200,40 @@ def test_regularisers_leave_critics_spreads_and_heads_alone():
     learn(born("ppo", ewc), "left", steps=256)
     assert set(ewc.importances) == {"mlp_extractor.policy_net.0.weight", "mlp_extractor.policy_net.0.bias",
                                     "action_net.weight", "action_net.bias"}  # fmt: skip
+
+
+# Heads
+
+
+class Pictured(Bandit):
+    """The same, behind a picture that is black."""
+
+    picture = (8, 8, 1)
+
+    def __init__(self, task):
+        super().__init__(task)
+        self.observation_space = spaces.Box(-1, 1, (64 + 4,), np.float32)
+
+    def draw(self):
+        return np.pad(super().draw(), ((0, 0), (64, 0)))
+
+
+@pytest.mark.parametrize(("algorithm", "last"), [("ppo", ["action_net"]), ("sac", ["actor.mu", "actor.log_std"])])
+def test_an_eye_is_no_head(algorithm, last):
+    learner = born(algorithm)
+    learner.start("left", Pictured("left"))
+    assert list(head(learner)) == [f"{layer}.{kind}" for layer in last for kind in ("weight", "bias")]
+
+
+@pytest.mark.parametrize("algorithm", ["td3", "dqn"])
+@pytest.mark.parametrize("method", [Heads, lambda: ProgressCompress(afresh=True, steps=3, batch=16)])
+def test_the_target_of_what_a_task_begins_with_begins_with_it(algorithm, method):
+    learner = learn(born(algorithm, method()), "left", steps=256)
+    before = learner.weights()
+    learner.start("right", Bandit("right", discrete=algorithm == "dqn"))
+    after = learner.weights()
+    changed = [k for k in after if k.startswith(("actor.", "q_net.")) and not np.array_equal(before[k], after[k])]
+    assert changed and all(np.array_equal(after[k], after[k.replace(".", "_target.", 1)]) for k in changed)
 
 
 # A-GEM, CLEAR, distillation, ClonEx
@@ -323,6 +385,32 @@ def test_what_packnet_froze_is_never_changed_by_a_bit():
         assert not p.detach()[owner == 0].any()
 
 
+def test_what_packnet_froze_stays_when_a_life_is_stopped_amid_a_task_and_goes_on():
+    """The optimizer's moments move frozen weights in the first step after it, too."""
+    new = lambda: born("ppo", PackNet(steps=20, batch=64, size=256), resets={"optimizer": False})  # noqa: E731
+    learner, env = learn(new(), "left", steps=512), Bandit("right")
+    with learner.trial("left"):
+        frozen = learner.weights()
+    learner.start("right", env)
+    learner.learn(512)
+    saved, world = learner.state(), env.state()
+    other, again = new(), Bandit("right")
+    again.restore(world)
+    other.restore(saved, again)
+    other.learn(512)
+    with other.trial("left"):
+        now = other.weights()
+    assert all(np.array_equal(frozen[k], now[k]) for k in acting(other))
+
+
+def test_what_packnet_saved_before_it_saved_what_it_froze_can_be_read():
+    packnet = PackNet(steps=20, batch=64, size=256)
+    state = learn(born("ppo", packnet), "left", steps=256).methods[0].state()
+    del state.meta["frozen"]
+    state.arrays = {k: v for k, v in state.arrays.items() if not k.startswith("frozen/")}
+    PackNet().restore(state)
+
+
 def test_packnet_keeps_the_largest_weights():
     packnet = PackNet(share=0.25)
     learner = begun("ppo", packnet)
@@ -371,6 +459,42 @@ def test_shrink_and_perturb_is_a_weighted_sum_with_a_newborn():
     np.testing.assert_allclose(shrunk, 0.8 * before, rtol=1e-6)
     np.testing.assert_allclose(mixed, 0.8 * before + 0.1 * newborn, rtol=1e-5, atol=1e-8)
     assert np.abs(newborn).max() > 0 and not np.allclose(newborn, before)
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "shape"),
+    [
+        ("recurrent-ppo", {"lstm_hidden_size": 32, "n_lstm_layers": 2, "net_arch": [16]}),
+        ("recurrent-ppo", {"shared_lstm": True, "enable_critic_lstm": False, "net_arch": [16]}),
+        ("ppo", {"share_features_extractor": False}),
+        ("sac", {"share_features_extractor": True, "n_critics": 3}),
+    ],
+)
+def test_a_newborn_has_the_shape_that_the_policy_was_given(algorithm, shape):
+    settings = {"policy_kwargs": shape} | ({"n_steps": 8, "batch_size": 32} if "ppo" in algorithm else {})
+    learner = Learner(algorithm, device="cpu", settings=settings)
+    learner.start("left", Pictured("left"))
+    shapes = {k: p.shape for k, p in learner.model.policy.named_parameters()}
+    assert {k: p.shape for k, p in behaviour.fresh(learner, 0).items()} == shapes
+
+
+@pytest.mark.parametrize(
+    "method", [ReDo(every=2), ShrinkPerturb(), Distill(steps=2), ProgressCompress(afresh=True, steps=2)]
+)
+def test_who_is_born_again_may_have_a_memory_of_any_size(method):
+    settings = {"n_steps": 8, "batch_size": 128, "n_epochs": 1, "policy_kwargs": {"lstm_hidden_size": 32}}
+    learner = learn(Learner("recurrent-ppo", [method], device="cpu", settings=settings), "left", "right", steps=256)
+    assert all(np.isfinite(w).all() for w in learner.weights().values())
+
+
+@pytest.mark.parametrize("name", ["replay", "ewc", "packnet", "shrink-perturb"])
+def test_spreads_of_state_dependent_noise_are_left_to_who_explores_now(name):
+    few = {"packnet": {"steps": 2, "batch": 16}, "ewc": {"samples": 32}}.get(name, {})
+    learner = learn(born("sac", METHODS[name](**few), use_sde=True), "left", steps=128)
+    before = learner.weights()["actor.log_std"]
+    learner.start("right", Bandit("right"))
+    assert "actor.log_std" not in acting(learner) and np.array_equal(learner.weights()["actor.log_std"], before)
+    assert before.max() < -2  # it began at -3; of a weight that is pruned it would be 0
 
 
 @pytest.mark.parametrize("name", behaviour.REBORN)

@@ -3,6 +3,7 @@
 from types import SimpleNamespace
 from typing import Any
 
+import bandits
 import numpy as np
 import pytest
 import torch
@@ -12,6 +13,7 @@ from test_learner import BODY, LIFT, REACH, SMALL, born, env
 from ludus.agents.learner import Learner
 from ludus.agents.method import Memory, Method
 from ludus.agents.methods import METHODS
+from ludus.agents.methods.behaviour import Recent
 from ludus.agents.methods.replay import Replay
 from ludus.agents.methods.reservoir import Reservoir
 from ludus.agents.outputs import divergence
@@ -110,7 +112,8 @@ def test_a_reservoir_is_a_uniform_sample_of_everything_seen():
     for seed in range(400):
         reservoir = Reservoir(size=15, seed=seed)
         for first, count in ((0, 10), (10, 35), (45, 15)):
-            learner: Any = SimpleNamespace(model=SimpleNamespace(replay_buffer=Stream(first, count)))
+            held = SimpleNamespace(replay_buffer=Stream(first, count))
+            learner: Any = SimpleNamespace(model=held, places=lambda count=count: np.arange(count))
             reservoir.on_task_end(learner, "task")
         kept = reservoir.memory.tasks[0]["observations"].numpy().ravel().astype(int)
         assert len(kept) == 15 == len(set(kept))
@@ -148,3 +151,44 @@ def test_the_measures_know_which_methods_change_the_policy_as_a_stage_ends(name)
         with learner.trial(LIFT) as act:
             said.append(act(rows))
     assert np.array_equal(*said) == (name not in CONSOLIDATE)
+
+
+class Misspelt(Method):
+    def on_gradients(self, learner, net, params): ...
+
+
+class Forgetful(Method):
+    def on_task_end(self, learner): ...
+
+
+class Rich(Method):
+    def on_task_end(self, learner, task, *, aloud=True): ...
+
+
+@pytest.mark.parametrize(
+    ("method", "told"),
+    [
+        (Misspelt(), "no hook for Misspelt 'on_gradients'; did you mean on_gradient"),
+        (Forgetful(), r"Forgetful.on_task_end must be made as on_task_end\(self, learner, task\)"),
+        ("replay", "'str'> is no method: a method is a subclass of ludus.agents.method.Method"),
+    ],
+)
+def test_a_hook_that_nobody_would_call_is_refused(method, told):
+    with pytest.raises(ValueError, match=told):
+        Learner("ppo", [method])
+    Learner("ppo", [Rich()])
+
+
+@pytest.mark.parametrize("size", [3000, 640])
+def test_of_a_buffer_that_is_kept_from_stage_to_stage_each_stage_is_sampled_alone(size):
+    """A reservoir of all that it is shown: none twice, and of each stage what the buffer still held as it ended."""
+    reservoir = Reservoir(size=10_000)
+    learner = bandits.born("sac", reservoir, buffer_size=size, resets={"buffer": False})
+    bandits.learn(learner, "left", "right", "left", steps=960)
+    kept = reservoir.memory.tasks[0]
+    assert reservoir.seen == len(kept["rewards"]) == 3 * min(960, size)
+    assert len(kept["observations"].unique(dim=0)) == reservoir.seen
+    told = kept["observations"][:, 2:].argmax(dim=1)
+    assert told.float().mean() == pytest.approx(1 / 3)
+    rows = Recent(100).draw(learner, 10_000, torch.Generator())
+    assert len(rows) == min(960, size) and rows[:, 2].all()

@@ -14,6 +14,7 @@ from ludus.agents import outsider
 from ludus.agents.outsider import Outsider
 from ludus.curricula import bench, cli, plan, record, runner
 from ludus.curricula.curriculum import Curriculum
+from ludus.envs import revisions
 
 EXAMPLES = str(Path(__file__).parents[1] / "examples")
 PPO = "torch_agent:Ppo"
@@ -88,7 +89,7 @@ def calm(tmp_path_factory):
 def test_a_run_of_it_is_a_run_like_any_other(calm):
     run = record.read_run(calm)
     assert run.label == f"finetune@{PPO}" and run.scores.complete
-    known = {"rows": 16, "source": outsider.source(outsider.load(PPO)), "horizon": 20, "epochs": 1, "gamma": 0.97}
+    known = {"rows": 16, "source": revisions.fingerprint(outsider.load(PPO)), "horizon": 20, "epochs": 1, "gamma": 0.97}
     assert known.items() <= run.settings["settings"].items()
     assert run.costs["steps"] == 1216 and run.costs["memory_kept_bytes"] > 0
 

@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import fcntl
+import importlib
 import json
 import os
 import sys
@@ -14,7 +15,7 @@ import pytest
 
 from ludus.agents.learner import Learner
 from ludus.agents.method import Method
-from ludus.curricula import actors, evaluation, plan, record, runner
+from ludus.curricula import actors, evaluation, opening, plan, record, runner
 from ludus.curricula.curriculum import Curriculum
 from ludus.curricula.runner import Stopped
 from ludus.envs import UnknownName
@@ -36,8 +37,11 @@ TINY = {
 }
 
 
+PAIRS = [{"task": "ludus/TwoArmLift-v0", "steps": 1000}]
+
+
 def tiny(**changes) -> Curriculum:
-    return Curriculum.model_validate_json(json.dumps(TINY | changes))
+    return Curriculum.model_validate_json(json.dumps(TINY | changes), context={"allow_code": True})
 
 
 def go(out, **how):
@@ -335,6 +339,11 @@ def test_the_hash_holds_what_shapes_the_result_and_nothing_else():
     assert len({base, *hashes}) == len(others) + 1
 
 
+def test_the_command_in_run_json_can_be_typed_again(monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["/somewhere/curricula/cli.py", "run", "my file.yaml", "--seed", "3"])
+    assert opening.describe(plan.plan(tiny()))["command"] == "ludus run 'my file.yaml' --seed 3"
+
+
 class Hand:
     """A world by hand: copy i ends after i + 1 steps; 0 and 2 succeed in their last step, 3 before it and not in it."""
 
@@ -369,3 +378,54 @@ def test_an_evaluation_counts_each_copy_once_and_its_last_step_alone():
         "episodes": 4, "success": 0.5, "return": 4.5, "length": 2.25, "diverged": 1, "agents": {"a": 0.5, "b": 0.5},
     }  # fmt: skip
     assert world.seeds == [evaluation.FIRST_SEED + i for i in range(4)]
+
+
+# What is wrong from the start leaves nothing
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ({"curriculum": lambda: tiny(algorithms={"ppo": {"rows": 15}}, stages=PAIRS, observation=40, action=8)}, "has 2 agents: its 15 rows"),
+        ({"device": "cuda:99"}, "no device 'cuda:99' here, where torch finds"),
+        ({"device": "gpu"}, "no device 'gpu': auto, cpu, cuda, or one of several such as cuda:1"),
+    ],
+)
+def test_a_wrong_ask_leaves_no_folder_in_the_way_of_the_right_one(tmp_path, wrong, told):
+    how = {key: value() if callable(value) else value for key, value in wrong.items()}
+    with pytest.raises(ValueError, match=told):
+        go(tmp_path / "run", **how)
+    assert not (tmp_path / "run").exists() or [p.name for p in (tmp_path / "run").iterdir()] == ["lock"]
+
+
+def test_a_run_that_was_ended_as_it_wrote_its_first_file_begins_anew(tmp_path):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "run.json.123.tmp").write_text("{")
+    planned = plan.plan(tiny(), "ppo")
+    with opening.opened(tmp_path / "run", planned, resume=True) as over:
+        assert not over and {p.name for p in (tmp_path / "run").iterdir()} == {"lock", "run.json"}
+
+
+# Somebody's own code and files are part of what a run is
+
+
+def test_another_file_of_ones_own_is_another_run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    house = Path(__file__).parents[1] / "assets" / "text" / "household.yaml"
+    hashes = set()
+    for factor in (1, 2):
+        (tmp_path / "own.py").write_text(
+            "from ludus.agents.method import Method\nfrom ludus.envs import make as build\n\n\nclass Mine(Method):\n"
+            f"    factor = {factor}\n\n\ndef make(num_envs=1, **settings):\n    return build('ludus/Reach-v0', num_envs)\n"
+        )
+        (tmp_path / "home.yaml").write_text(house.read_text() + "\n" * factor)
+        sys.modules.pop("own", None)
+        importlib.invalidate_caches()
+        own = [{"task": "own:make", "steps": 1000}]
+        home = [{"task": "ludus/Household-v0", "steps": 1000, "settings": {"file": "home.yaml"}}]
+        hashes |= {
+            plan.plan(tiny(), "ppo", ["own:Mine"]).hash,
+            plan.plan(tiny(stages=own), "ppo").hash,
+            plan.plan(tiny(stages=home), "ppo").hash,
+        }
+    assert len(hashes) == 6

@@ -1,12 +1,14 @@
 """A table finds what value iteration finds on a walk that is known in full, and takes a run's place like any agent."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from bandits import ROWS, Bandit
 from gymnasium import spaces
 
 from ludus.agents.outsider import Outsider
-from ludus.agents.tabular import Table
+from ludus.agents.tabular import Sarsa, Table
 from ludus.curricula import plan, record, runner
 from ludus.curricula.curriculum import load
 
@@ -70,6 +72,26 @@ def test_sarsa_finds_what_choices_are_worth_to_one_who_keeps_exploring():
     found = lived("sarsa", 32000, random=(0.4, 0.4), rate=1.0, fading=0.7)
     assert found == pytest.approx(careful, abs=0.05)
     assert np.abs(found - wise).max() > 0.1  # so the test tells the two apart
+
+
+def test_sarsa_does_not_take_what_is_chosen_in_another_world_for_what_came_next():
+    agent = Sarsa(None, spaces.Discrete(2), 0, rate=1.0, gamma=1.0, random=(0.0, 0.0))
+    table, none = agent.table, np.zeros(ROWS, bool)
+    at = table.find(np.eye(PLACES, dtype=np.float32))
+    table.values[at[2]] = [7.0, 1.0]
+    choice = np.ones(ROWS, int)
+
+    def lives(here, then):
+        agent.learn(SimpleNamespace(
+            obs=np.eye(PLACES, dtype=np.float32)[[here]].repeat(ROWS, 0), action=choice, reward=np.zeros(ROWS),
+            after=np.eye(PLACES, dtype=np.float32)[[then]].repeat(ROWS, 0), terminated=none, truncated=none,
+        ))  # fmt: skip
+        return table.values[at[3], 1]
+
+    lives(3, 2)
+    assert lives(2, 1) == 1.0  # what was chosen there
+    lives(3, 2)
+    assert lives(5, 4) == 7.0  # elsewhere, so the best of there stands for what would have been chosen
 
 
 def test_equal_pairs_in_one_batch_move_as_one_after_the_other_would():

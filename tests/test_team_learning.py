@@ -12,6 +12,7 @@ from safetensors.numpy import load_file
 from ludus import envs
 from ludus.agents.interface import Interface, WidthError
 from ludus.agents.learner import Learner
+from ludus.agents.method import Method
 from ludus.agents.policies.central import Central, Overseen, overseeing
 from ludus.agents.team.crossplay import crossplay
 from ludus.agents.team.federated import Federated, average
@@ -230,6 +231,28 @@ def test_federated_learners_begin_alike_and_part_between_averages():
     assert not same(weights(team.learners[0]), weights(team.learners[1]))
 
 
+def test_what_federated_learners_start_afresh_is_alike_also_after_a_stop():
+    """Else a critic that begins anew with each stage would part them, and their average mean nothing."""
+    anchors = []
+
+    class Notes(Method):
+        def on_task_start(self, learner, task):
+            anchors.append(weights(learner))
+
+    how = {"methods": [Notes], "settings": PPO | {"resets": {"critic": True}}}
+    team = begun(Federated, how=how, every=10_000)
+    assert same(*anchors)  # what a method notes at its first start is what is learnt from
+    team.learn(1024)
+    env = Sb3View(whispers())
+    other = Federated(functools.partial(born, **how), PAIR, every=10_000)
+    for each in (team, other):
+        if each is other:
+            each.restore(team.state(), env)
+        each.start(TASK, Sb3View(whispers()), resets={"critic": True})
+        judges = [{k: v for k, v in weights(one).items() if "value" in k} for one in each.learners]
+        assert judges[0] and same(*judges)
+
+
 # Distilled into each other
 
 
@@ -444,6 +467,14 @@ def test_a_team_that_is_not_there_is_refused_with_the_nearest_and_two_are_one_to
     with pytest.raises(ValueError, match="one way"):
         plan.plan(made, "ppo", ["federated", "central"])
     assert plan.ways("shared") == [] and plan.parse("replay+federated@sac")[1] == ("replay", "federated")
+
+
+@pytest.mark.parametrize("team", ["federated", "mutual"])
+def test_who_froze_weights_does_not_meet_those_who_move_them(team):
+    made, _ = small()
+    with pytest.raises(ValueError, match=f"packnet freezes weights, and a meeting of {team} moves them"):
+        plan.plan(made, "ppo", ["packnet", team])
+    assert plan.plan(made, "ppo", ["packnet", "independent"]) and plan.plan(made, "ppo", ["replay", team])
 
 
 # Cross-play

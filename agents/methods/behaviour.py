@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
+from .. import networks
 from ..method import drawing
 from ..outputs import Choices
 from ..state import State
@@ -18,18 +19,18 @@ if TYPE_CHECKING:
 
 Weights = dict[str, torch.Tensor]
 TARGETS = ("actor_target.", "q_net_target.")
-LIKELY = 16  # values of a choice that the Fisher information is summed over
+SUMMED = 16  # values of choices that the Fisher information is summed over; of more, as many are drawn
 REBORN = {"redo": 1, "shrink-perturb": 2, "heads": 3, "distill": 4, "progress-compress": 5}  # whose newborns are whose
 
 
 def acting(learner: Learner, private: bool = True) -> dict[str, torch.nn.Parameter]:
-    """name -> parameter: what the policy acts with. No critic, no target, and not PPO's one spread for all states.
+    """name -> parameter: what the policy acts with. No critic, no target, and no spread that is a parameter.
 
     private: those too that a method keeps for a single task (heads).
     """
     aside = (*TARGETS, *(c for c in learner.kind.critic if c != "q_net."))  # a Q-network acts
     found = learner.model.policy.named_parameters()
-    kept = {k: p for k, p in found if not k.startswith(aside) and k != "log_std"}
+    kept = {k: p for k, p in found if not k.startswith(aside) and not k.endswith("log_std")}
     if not private:
         owned = {name for method in learner.methods for name in method.private(learner)}
         kept = {k: p for k, p in kept.items() if k not in owned}
@@ -52,11 +53,23 @@ def load(params: Mapping[str, torch.Tensor], values: Mapping[str, torch.Tensor])
         params[name].data.copy_(value)
 
 
+def begin(learner: Learner, values: Weights) -> None:
+    """Write values into parameters that the policy acts with, and into the targets of those that change.
+
+    A target that still held the old ones would teach a new task what they say.
+    """
+    params = dict(learner.model.policy.named_parameters())
+    for name, value in values.items():
+        if not torch.equal(params[name], value):
+            target = name.replace(".", "_target.", 1)
+            load(params, {k: value for k in (name, target) if k in params})
+
+
 def fresh(learner: Learner, seed: int) -> Weights:
     """name -> tensor: what the policy's parameters would be if it were born now, with this seed."""
     policy = learner.model.policy
     with drawing(seed, policy.device):
-        newborn = type(policy)(**policy._get_constructor_parameters())
+        newborn = learner.newborn()
     return {k: p.detach().to(policy.device) for k, p in newborn.named_parameters()}
 
 
@@ -83,20 +96,21 @@ def outputs(learner: Learner, rows: torch.Tensor) -> torch.Tensor:
     return found.mean if found.shared else torch.cat([found.mean, found.log_std], dim=1)
 
 
-def informed(learner: Learner, rows: torch.Tensor) -> torch.Tensor:
+def informed(learner: Learner, rows: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
     """(n, k) numbers whose squared gradients sum to the Fisher information of the policy's distribution.
 
-    A Gaussian has (dμ/dθ)²/σ² + 2 (d log σ/dθ)² for each action (Continual World, arXiv 2105.10919); a
-    choice has Σ_a π(a) (d log π(a)/dθ)², here over the LIKELY likeliest a: a gradient for each of a hundred values
-    costs minutes and gigabytes, and the others weigh next to nothing.
+    A Gaussian has (dμ/dθ)²/σ² + 2 (d log σ/dθ)² for each action (Continual World, arXiv 2105.10919), its mean bounded
+    or not. Choices have Σ_a π(a) (d log π(a)/dθ)². With more than SUMMED values, a gradient for each of which would
+    cost minutes and gigabytes, SUMMED actions are drawn from the policy, and the mean of (d log π(a)/dθ)² stands for
+    the sum: right on the average.
     """
-    found = learner.distribution(rows)
+    with networks.whole_gradients():
+        found = learner.distribution(rows)
     if isinstance(found, Choices):
-        root = found.logits.detach().exp().sqrt()
-        if root.shape[1] <= LIKELY:
-            return root * found.logits
-        root, likely = root.topk(LIKELY, dim=1)
-        return root * found.logits.gather(1, likely)
+        if found.logits.shape[1] <= SUMMED:
+            return found.logits.detach().exp().sqrt() * found.logits
+        drawn = [found.log_prob(found.sample(generator)) for _ in range(SUMMED)]
+        return torch.stack(drawn, dim=1) / math.sqrt(SUMMED)
     mean = found.mean * torch.exp(-found.log_std.detach())
     return mean if found.shared else torch.cat([mean, math.sqrt(2) * found.log_std], dim=1)
 
@@ -155,13 +169,14 @@ class Recent:
             self.rollouts.pop(0)
 
     def draw(self, learner: Learner, count: int, generator: torch.Generator) -> torch.Tensor:
-        """(count, width) at most, distinct where there are as many, of what is here or in the off-policy buffer."""
+        """(count, width) at most, distinct where there are as many, of what is here, or of the stage in the buffer."""
         if not learner.off_policy:
             seen = torch.cat(self.rollouts)
             return seen[torch.randperm(len(seen), generator=generator)[:count].to(seen.device)]
         buffer = learner.model.replay_buffer
-        rows = torch.randperm(buffer.size() * buffer.n_envs, generator=generator)[:count].numpy()
-        seen = buffer.observations[rows // buffer.n_envs, rows % buffer.n_envs]
+        places = learner.places()
+        rows = torch.randperm(len(places) * buffer.n_envs, generator=generator)[:count].numpy()
+        seen = buffer.observations[places[rows // buffer.n_envs], rows % buffer.n_envs]
         return torch.as_tensor(seen, dtype=torch.float32, device=learner.model.device)
 
     def state(self) -> State:

@@ -17,7 +17,8 @@ from .cloning import Cloning
 
 
 class ClonEx(Cloning):
-    """size, weight, batch: as in replay; explore: whether old actors take the warm-up's steps."""
+    """size, weight, batch: as in replay; explore: whether old actors take the warm-up's steps, which a stage has where
+    the buffer starts afresh and `learning_starts` is not 0."""
 
     algorithms = ("sac", "td3")
 

@@ -2,7 +2,7 @@
 
 Kirkpatrick et al. 2017, "Overcoming catastrophic forgetting in neural networks" (https://arxiv.org/abs/1612.00796):
 one penalty for every past task. The Fisher information is that of the policy's own distribution, worked
-out from its outputs and not from drawn actions (`behaviour.informed`), on rows of the task that ends.
+out from its outputs where that is no great sum (`behaviour.informed`), on rows of the task that ends.
 """
 
 from .anchoring import Anchoring
@@ -16,7 +16,7 @@ class Ewc(Anchoring):
         super().__init__(weight, samples, seed)
 
     def importance(self, learner):
-        return fisher(learner, self.rows(learner))
+        return fisher(learner, self.rows(learner), self.generator)
 
     def remember(self, params, new):
         for k, p in params.items():
@@ -24,11 +24,14 @@ class Ewc(Anchoring):
             self.pull[k] = self.pull.get(k, 0) + new[k] * p.detach()
 
 
-def fisher(learner, rows) -> Weights:
-    """name -> the diagonal of the actor's Fisher information, the mean over rows (n, width)."""
+def fisher(learner, rows, generator) -> Weights:
+    """name -> the diagonal of the actor's Fisher information, the mean over rows (n, width).
+
+    generator: of actions drawn where there are many to choose among.
+    """
     params = acting(learner, private=False)
     total = {k: p.new_zeros(p.shape) for k, p in params.items()}
-    for grads in per_sample(lambda obs: informed(learner, obs), rows, params):
+    for grads in per_sample(lambda obs: informed(learner, obs, generator), rows, params):
         for k, g in grads.items():
             total[k] += (g**2).sum(dim=(0, 1))
     return {k: v / len(rows) for k, v in total.items()}

@@ -12,7 +12,7 @@ from torch import nn
 
 from ..method import Method
 from ..state import State
-from .behaviour import Weights, acting, copied, load, reborn
+from .behaviour import Weights, acting, begin, copied, load, reborn
 
 
 class Heads(Method):
@@ -31,10 +31,10 @@ class Heads(Method):
 
     def on_task_start(self, learner, task):
         if task in self.heads:
-            load(acting(learner), self.heads[task])
+            begin(learner, self.heads[task])
         elif self.task and self.afresh:
             new = reborn(learner, self.seed, "heads", len(self.heads))
-            load(acting(learner), {k: new[k] for k in head(learner)})
+            begin(learner, {k: new[k] for k in head(learner)})
         self._keep(learner, task)
 
     def on_task_end(self, learner, task):
@@ -66,7 +66,8 @@ def head(learner) -> Weights:
     """name -> parameter of the actor's last layers: the linear ones that no other layer of the actor follows."""
     linear = [k for k, m in learner.model.policy.named_modules() if isinstance(m, nn.Linear)]
     named = acting(learner)
-    inner = {k for k in linear if ".latent" in k or k.startswith("mlp_extractor.")}
+    deep = (".latent", "mlp_extractor.", "features_extractor.")  # of the last: the eye of a task with pictures
+    inner = {k for k in linear if any(part in k for part in deep)}
     chains = {k.rpartition(".")[0] if k.rpartition(".")[2].isdigit() else k: k for k in linear if k not in inner}
     last = tuple(f"{k}." for k in chains.values())
     return {k: p for k, p in named.items() if k.startswith(last)}

@@ -1,4 +1,4 @@
-"""Layer norm: every hidden layer's inputs to its activations are normalised, so that gradients keep reaching its units.
+"""Layer norm: what plain hidden layers give their activations is normalised, so that gradients keep reaching the units.
 
 Lyle et al. 2023, "Understanding plasticity in neural networks" (https://arxiv.org/abs/2303.01486), of Ba et al. 2016
 (https://arxiv.org/abs/1607.06450), here without the learnt scale and shift. Actor and critic alike.

@@ -37,18 +37,18 @@ class Mixing(Method):
         self.memory.restore(state.get("memory"))
 
 
-def transitions(buffer) -> Columns:
-    """All that a replay buffer holds, a row for each transition."""
-    end = buffer.buffer_size if buffer.full else buffer.pos
-    ended = buffer.dones[:end] * (1 - buffer.timeouts[:end])  # a time limit is no end: SB3 bootstraps through it
+def transitions(learner) -> Columns:
+    """All of the stage that the replay buffer still holds, a row for each transition."""
+    buffer, places = learner.model.replay_buffer, learner.places()
+    ended = buffer.dones[places] * (1 - buffer.timeouts[places])  # a time limit is no end: SB3 bootstraps through it
     columns = (
-        buffer.observations[:end],
-        buffer.actions[:end],
-        buffer.next_observations[:end],
+        buffer.observations[places],
+        buffer.actions[places],
+        buffer.next_observations[places],
         ended,
-        buffer.rewards[:end],
+        buffer.rewards[places],
     )
-    flat = [torch.as_tensor(a.reshape(end * buffer.n_envs, -1), dtype=torch.float32) for a in columns]
+    flat = [torch.as_tensor(a.reshape(len(places) * buffer.n_envs, -1), dtype=torch.float32) for a in columns]
     return dict(zip(FIELDS, flat, strict=True))
 
 

@@ -25,6 +25,7 @@ class PackNet(Method):
     """
 
     apart = True
+    working = Method.working | {"frozen"}  # the network's own weights, as they were when the last task ended
 
     def __init__(
         self,
@@ -113,6 +114,7 @@ class PackNet(Method):
     def state(self):
         state = State({"generator": self.generator.get_state().numpy()})
         state.put("owner", State.of(self.owner))
+        state.put("frozen", State.of(self._frozen))
         for i, biases in enumerate(self.biases):
             state.put(f"bias.{i}", State.of(biases))
         state.meta |= {"numbers": self.numbers, "learning": self.learning, "ended": len(self.biases)}
@@ -123,7 +125,8 @@ class PackNet(Method):
         wind(self.generator, state.arrays["generator"])
         self.recent.restore(state.get("recent"))
         self.numbers, self.learning = dict(state.meta["numbers"]), state.meta["learning"]
-        self.owner, self._frozen = state.get("owner").tensors(), {}
+        self.owner = state.get("owner").tensors()
+        self._frozen = state.get("frozen").tensors() if "frozen" in state.meta else {}  # it was not saved once
         self.biases = [state.get(f"bias.{i}").tensors() for i in range(state.meta["ended"])]
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import torch
 
 from ..state import State
-from .behaviour import Weights, acting, copied, load, reborn, remembered
+from .behaviour import Weights, acting, begin, copied, load, reborn, remembered
 from .columns import Columns
 from .ewc import fisher
 
@@ -39,7 +39,7 @@ class ProgressCompress(Columns):
     def on_task_start(self, learner, task):
         super().on_task_start(learner, task)
         if self.tasks:
-            load(acting(learner), self._newborn(learner) if self.afresh else self.kept)
+            begin(learner, self._newborn(learner) if self.afresh else self.kept)
 
     def _newborn(self, learner) -> Weights:
         new, names = reborn(learner, self.seed, "progress-compress", self.tasks), acting(learner)
@@ -51,7 +51,7 @@ class ProgressCompress(Columns):
         self.teach(learner, lambda: self.loss(learner, active, anchor))
         learnt = copied(acting(learner))
         load(acting(learner), self.kept)
-        for k, new in fisher(learner, rows[: self.samples]).items():
+        for k, new in fisher(learner, rows[: self.samples], self.generator).items():
             self.importances[k] = self.decay * self.importances.get(k, 0) + new
         load(acting(learner), learnt)
 

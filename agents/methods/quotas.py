@@ -15,6 +15,6 @@ class Quotas(Mixing):
         super().__init__(size, share, seed)
 
     def on_task_end(self, learner, task):
-        self.memory.tasks.append(transitions(learner.model.replay_buffer))
+        self.memory.tasks.append(transitions(learner))
         quota = self.size // len(self.memory)
         self.memory.tasks = [rows(t, self.memory.pick(quota, len(t["rewards"]))) for t in self.memory.tasks]

@@ -1,7 +1,8 @@
 """Reservoir: mix old transitions into the batches of an off-policy algorithm, the naive kind of replay.
 
-A uniform sample of everything ever seen, of bounded size (Vitter 1985, "Random sampling with a reservoir"), as
-"reservoir" in Continual World (Wolczyk et al. 2021, https://arxiv.org/abs/2105.10919), where it does badly.
+A uniform sample of all that stood in the buffer as its stage ended, of bounded size (Vitter 1985, "Random sampling with
+a reservoir"), as "reservoir" in Continual World (Wolczyk et al. 2021, https://arxiv.org/abs/2105.10919), where it does
+badly.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ class Reservoir(Mixing):
         self.seen = 0
 
     def on_task_end(self, learner, task):
-        new = transitions(learner.model.replay_buffer)
+        new = transitions(learner)
         self.memory.tasks = [self.sampled(new)]
 
     def sampled(self, new: Columns) -> Columns:

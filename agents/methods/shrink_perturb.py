@@ -24,9 +24,9 @@ class ShrinkPerturb(Method):
         if self.tasks:
             params = dict(learner.model.policy.named_parameters())
             new = reborn(learner, self.seed, "shrink-perturb", self.tasks)
-            spread = {"log_std"}  # how much is explored is no weight
+            weights = {k: p for k, p in params.items() if not k.endswith("log_std")}  # how much is explored is none
             with torch.no_grad():
-                load(params, {k: self.shrink * p + self.noise * new[k] for k, p in params.items() if k not in spread})
+                load(params, {k: self.shrink * p + self.noise * new[k] for k, p in weights.items()})
         self.tasks += 1
 
     def state(self):

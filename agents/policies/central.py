@@ -129,4 +129,6 @@ class Central(Method):
     algorithms = ("ppo", "a2c", "maskable-ppo")
 
     def on_birth(self, learner, settings):
+        if "policy" in settings:
+            raise ValueError(f"central brings a network of its own, and {settings['policy']} is another")
         return settings | {"policy": MaskedCentralPolicy if learner.kind.masks else CentralPolicy}

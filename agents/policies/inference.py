@@ -53,9 +53,6 @@ class _Refining(_Policy):
         super().__init__(*given, **named)
         self.iterations = iterations
 
-    def _get_constructor_parameters(self) -> dict[str, Any]:
-        return super()._get_constructor_parameters() | {"iterations": self.iterations}
-
     def _build_mlp_extractor(self) -> None:
         answers = spaces.flatdim(self.action_space)
         seen = Seen(self.features_dim, answers, self.net_arch, self.activation_fn, self.device)

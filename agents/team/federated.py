@@ -26,11 +26,18 @@ class Federated(Team):
             raise ValueError("every must be a number of rows from 1, not 0")
         self._begun = False
 
-    def start(self, task, env, resets=None, steps=0, explore=None):
-        super().start(task, env, resets, steps, explore)
+    def gather(self):
         if not self._begun:  # the average of weights that began apart means nothing, as the paper shows
+            for learner, seat in zip(self.learners, self.table.seats, strict=True):
+                learner.birth(seat)
             self._take(self.learners[0].model.policy.state_dict())
+            self._alike()
         self._begun = True
+
+    def _alike(self) -> None:
+        """What a stage starts afresh would else part them again."""
+        for learner in self.learners[1:]:
+            learner.resemble(self.learners[0])
 
     def meet(self):
         shares = [seat.num_envs for seat in self.table.seats]
@@ -42,6 +49,7 @@ class Federated(Team):
 
     def restore(self, state, env):
         super().restore(state, env)
+        self._alike()
         self._begun = True
 
 

@@ -99,7 +99,7 @@ class League(Method):
 
     def _load(self) -> None:
         if self._player is None:
-            self._player = _twin(self._learner.model.policy)
+            self._player = _twin(self._learner)
         self._player.load_state_dict({k: torch.from_numpy(v) for k, v in self.selves[self.playing].items()})
 
     # saving
@@ -127,7 +127,7 @@ class Frozen:
 
     def __init__(self, learner: Any):
         remembers_nothing(learner.algorithm)
-        self._policy, self.masked = _twin(learner.model.policy), learner.kind.masks
+        self._policy, self.masked = _twin(learner), learner.kind.masks
         self._policy.load_state_dict(learner.model.policy.state_dict())
 
     def __call__(self, obs: np.ndarray, masks: np.ndarray | None = None) -> np.ndarray:
@@ -167,9 +167,9 @@ def _layer(world: World, kind: type) -> Any:
     return layer
 
 
-def _twin(policy: Any) -> Any:
-    """A policy of the same shape, to act with."""
-    twin = type(policy)(**policy._get_constructor_parameters()).to("cpu")
+def _twin(learner: Any) -> Any:
+    """A policy made as the learner's was, to act with."""
+    twin = learner.newborn()
     twin.set_training_mode(False)
     return twin
 

@@ -69,6 +69,7 @@ class Team:
     ) -> None:
         """A stage begins; see Learner.start. env: its rows run agent by agent, as in Sb3View."""
         self._sit(task, env)
+        self.gather()
         for learner, seat in zip(self.learners, self.table.seats, strict=True):
             learner.start(task, seat, resets, steps * seat.num_envs // env.num_envs, explore)
         self._asked = self._now()
@@ -93,6 +94,9 @@ class Team:
             if between and self._now() >= self._met + between:
                 self.meet()
                 self._met = self._now()
+
+    def gather(self) -> None:
+        """What learners have to do with each other before a stage, in their seats; as a rule nothing."""
 
     def meet(self) -> None:
         """What learners have to do with each other, every so many rows; here nothing."""

@@ -32,6 +32,11 @@ TEAMS: dict[str, Any] = {
 }
 
 
+def meets(name: str) -> bool:
+    """Whether the learners of the team of that name move each other's weights."""
+    return divided(name) and TEAMS[name].meet is not Team.meet
+
+
 def divided(name: str) -> bool:
     """Whether the team of that name is several learners."""
     return isinstance(kind := TEAMS.get(name), type) and issubclass(kind, Team)
