@@ -10,14 +10,17 @@ from .registry import TaskSpec, UnknownName, ids, make, register, spec, tags
 
 
 def parallel_env(id: str | World, render_mode: str | None = None, **settings: Any):
-    """One copy of a task as a PettingZoo ParallelEnv."""
+    """One copy of a task as a PettingZoo ParallelEnv; settings may be the view's, as partners= and instructed=True."""
     from .views.parallel import ParallelView
 
     return ParallelView(id, render_mode=render_mode, **settings)
 
 
 def sb3_env(id: str | World, num_envs: int = 1, group: str | None = None, **settings: Any):
-    """A task as a Stable-Baselines3 VecEnv with num_envs rows, one per agent of the group and copy."""
+    """A task as a Stable-Baselines3 VecEnv with num_envs rows, one per agent of the group and copy.
+
+    settings may be the view's: partners=, instructed=True (the instruction's vector behind every observation).
+    """
     from .views.sb3 import Sb3View
 
     return Sb3View(id, num_envs, group=group, **settings)

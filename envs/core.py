@@ -253,8 +253,8 @@ def _checked(world: World, agent: str, given: Any) -> np.ndarray:
 
 
 def unbegun(world: World) -> ResetNeeded:
-    """The error for a step that comes before the first reset: a view keeps count, a world need not."""
-    return ResetNeeded(f"{world.id}: there is nothing to step yet: call reset() first")
+    """The error for a step where no episode is on, as before the first reset: a view keeps count, a world need not."""
+    return ResetNeeded(f"{world.id}: no episode is on that could be stepped: call reset() first")
 
 
 def _first(wrong: np.ndarray) -> int:

@@ -164,7 +164,7 @@ def make(
     Raises UnknownName for an unknown id, ValueError for an unknown or wrong setting.
     """
     if isinstance(id, World):
-        if settings or messages or max_episode_steps is not None:
+        if settings or messages or mute or max_episode_steps is not None:
             raise ValueError(f"{id.id}: settings are for ids; this world is made already")
         return id
     for name, number in {"num_envs": num_envs, "max_episode_steps": max_episode_steps}.items():
@@ -172,6 +172,11 @@ def make(
             raise ValueError(f"{name} must be a whole number from 1, not {number!r}")
     task = spec(id)
     build = load(task.entry_point)
+    if isinstance(build, type) and World not in build.__mro__:
+        raise ValueError(
+            f"{task.entry_point}: this must be called as (num_envs=…, **settings) and return a World, "
+            f"but {build.__name__} is a class of something else: name a function that makes the world"
+        )
     given = copy.deepcopy(dict(task.settings)) | settings
     try:
         world = build(num_envs=num_envs, **given)

@@ -228,12 +228,13 @@ def test_who_sees_a_picture_and_who_sees_none_cannot_share_a_policy():
 
 def test_the_bodys_whole_range_is_that_of_a_world_with_bounds_of_its_own():
     given = np.array([[-1.0, 1.0, 0.5, 9.0], [0.0, 0.5, -1.0, 9.0]], np.float32)
-    bounds = spaces.Box(np.float32([-2, 0, -np.inf]), np.float32([2, 4, np.inf]))
+    bounds = spaces.Box(np.array([-2, 0, -np.inf], np.float32), np.array([2, 4, np.inf], np.float32))
     np.testing.assert_array_equal(actions.Direct(bounds).translate(given), [[-2, 4, 0.5], [0, 3, -1]])
     usual = actions.Direct(spaces.Box(-1, 1, (3,))).translate(given)
     np.testing.assert_array_equal(usual, given[:, :3])
 
 
 def test_an_observation_is_scaled_by_what_its_bounds_say_of_its_size():
-    low, high = np.float32([-2, -5, -1, -3e38, -np.inf, 0]), np.float32([4, 0, -0.5, 3e38, np.inf, 0])
+    low = np.array([-2, -5, -1, -3e38, -np.inf, 0], np.float32)
+    high = np.array([4, 0, -0.5, 3e38, np.inf, 0], np.float32)
     np.testing.assert_array_equal(interface._extent(spaces.Box(low, high)), [4, 5, 1, 1, 1, 1])

@@ -118,6 +118,13 @@ def test_numbers_that_make_no_sense_are_refused_by_name(wrong):
         envs.make("toys:make", **wrong)
 
 
+def test_what_makes_no_world_is_told_what_would():
+    """A Task is no World: a function that puts one into a MujocoWorld is what is called."""
+    with pytest.raises(ValueError, match=r"lift:Lift: .*return a World, but Lift is a class of something else") as told:
+        envs.make("ludus.envs.mujoco.grasping.lift:Lift", 2)
+    assert "\n" not in str(told.value)
+
+
 def test_settings_of_one_world_are_not_those_of_another(monkeypatch):
     shared = {"variant": "Team", "extra": []}
     spec = envs.TaskSpec("toys/Shared-v0", "toys:keeper", settings=shared)

@@ -456,6 +456,17 @@ def test_gymnasium_plays_in_words():
     assert "I do not know how to do that." in page
 
 
+@pytest.mark.parametrize("sentence", ["take the apple", "拿起苹果"])
+def test_the_sentence_that_the_page_shows_does_what_its_seed_asks(sentence):
+    shown = (Path(__file__).parents[1] / "docs" / "environments" / "text.md").read_text()
+    assert "reset(seed=224)" in shown and sentence in shown
+    env = gymnasium.make("ludus/Household-v0", text=True)
+    page, info = env.reset(seed=224)
+    assert info["instruction"] == "take the apple" and page in shown
+    page, _, terminated, _, info = env.step(sentence)
+    assert page in shown and terminated and info["is_success"]
+
+
 # A world of one's own
 
 

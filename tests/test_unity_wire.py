@@ -1,5 +1,6 @@
 """Every bundled game through Unity's client lives the same life as in this process."""
 
+import os
 from typing import Any
 
 import numpy as np
@@ -55,6 +56,15 @@ def test_through_the_wire_a_game_lives_the_same_life(near_and_far, name, setting
     assert_same(plain(other), one)
     assert sum(moment["last.done"].sum() for moment in one[1:]) >= 2 * COPIES
     assert set(far.client.behavior_specs) == {b.brain for b in near.behaviour_of.values()}
+
+
+def test_a_player_that_is_closed_says_nothing(capfd):
+    """gRPC tells of every connection that ends, unless it is told to speak of errors only."""
+    world = envs.make("ludus/Basic-v0", COPIES, wire=True, timeout=60)
+    world.reset(np.arange(COPIES), range(COPIES))
+    assert os.environ["GRPC_VERBOSITY"] == "ERROR"
+    world.close()
+    assert "goaway" not in capfd.readouterr().err
 
 
 def test_ludus_speed_sets_the_wire_against_this_process(monkeypatch):

@@ -1,5 +1,7 @@
 """The four views show one world, number for number, and each keeps its library's rules."""
 
+import copy
+import pickle
 from typing import Any
 
 import gymnasium
@@ -409,7 +411,92 @@ def test_wrappers_hand_the_masks_through():
         assert masks is not None and tuple(masks) == wrapped.agents
 
 
+# What an episode is about
+
+
+TWO_GOALS = "ludus/BasicGoal-v0"
+
+
+def test_every_view_says_in_words_what_the_episode_is_about():
+    """Of a choice the sentence of its goal, at every step and of the episode that ended; of other tasks their own."""
+    world = envs.make(TWO_GOALS, 8)
+    texts = [goal.text for goal in world.goals]
+    single, parallel = gymnasium.make(TWO_GOALS), envs.parallel_env(TWO_GOALS)
+    vector, rows = (
+        gymnasium.make_vec(TWO_GOALS, num_envs=8, max_episode_steps=2),
+        Sb3View(TWO_GOALS, 8, episode_steps=2),
+    )
+    rows.seed(3)
+    rows.reset()
+    world.reset(np.arange(8), range(3, 11))
+    said = [texts[k] for k in world.aim]
+    assert set(said) == set(texts)
+    assert vector.reset(seed=3)[1]["instruction"].tolist() == said
+    for k in range(8):
+        one, several = single.reset(seed=3 + k)[1], parallel.reset(seed=3 + k)[1]
+        assert one["instruction"] == several["agent"]["instruction"] == said[k]
+    assert single.step(0)[-1]["instruction"] == parallel.step({"agent": 0})[-1]["agent"]["instruction"] == said[7]
+    wait = np.zeros(8, int)
+    for step in (rows.step, vector.step):
+        step(wait)
+    assert [info["instruction"] for info in rows.step(wait)[-1]] == said
+    infos = vector.step(wait)[-1]
+    assert infos["final_info"]["instruction"].tolist() == said
+    assert infos["instruction"].tolist() == [texts[k] for k in infos["goal"]]
+    assert GymView("ludus/Reach-v0").reset(seed=0)[1]["instruction"] == envs.make("ludus/Reach-v0").goal.text
+
+
+@pytest.mark.parametrize("mode", [AutoresetMode.SAME_STEP, AutoresetMode.NEXT_STEP])
+def test_instructions_are_batched_as_gymnasium_batches_words(mode):
+    theirs = SyncVectorEnv([lambda: GymView(TWO_GOALS, episode_steps=3) for _ in range(3)], autoreset_mode=mode)
+    ours = VectorView(TWO_GOALS, 3, autoreset_mode=mode, episode_steps=3)
+    equal(ours.reset(seed=SEEDS), theirs.reset(seed=SEEDS))
+    for action in ([2, 1, 0], [0, 2, 0], [2, 0, 0], [0, 0, 2], [1, 0, 0], [0, 0, 0]):
+        equal(ours.step(np.array(action)), theirs.step(np.array(action)))
+    mask = {"reset_mask": np.array([True, False, True])}
+    equal(ours.reset(seed=[1, 2, 3], options=dict(mask)), theirs.reset(seed=[1, 2, 3], options=dict(mask)))
+
+
+def test_an_instructed_view_shows_the_instruction_behind_every_observation():
+    told = Instructed(envs.make(TWO_GOALS, 4))
+    obs = told.reset(np.arange(4), range(4))[0]["agent"]
+    single, parallel = gymnasium.make(TWO_GOALS, instructed=True), envs.parallel_env(TWO_GOALS, instructed=True)
+    vector, rows = (
+        gymnasium.make_vec(TWO_GOALS, num_envs=4, instructed=True), envs.sb3_env(TWO_GOALS, 4, instructed=True),
+    )  # fmt: skip
+    rows.seed(0)
+    equal(rows.reset(), obs)
+    equal(vector.reset(seed=0)[0], obs)
+    for k in range(4):
+        equal(single.reset(seed=k)[0], obs[k])
+        equal(parallel.reset(seed=k)[0]["agent"], obs[k])
+    assert len({row[20:].tobytes() for row in obs}) == 2 and len({row[:20].tobytes() for row in obs}) == 1
+    assert single.observation_space == parallel.observation_space("agent") == rows.observation_space
+
+
+def test_partners_of_an_instructed_view_observe_what_they_always_did():
+    seen = []
+    view = GymView("ludus/SoccerTwos-v0", partners={"purple": lambda obs: seen.append(obs) or np.zeros((1, 3), int)},
+                   instructed=True)  # fmt: skip
+    view.reset(seed=0)
+    view.step(view.action_space.sample())
+    assert view.observation_space.shape == (2 * (336 + 16),) and seen[0].shape == (1, 336)
+
+
 # Partners
+
+
+def test_who_plays_both_sides_as_one_is_warned():
+    for build in (gymnasium.make, gymnasium.make_vec):
+        with pytest.warns(UserWarning, match=r"blue and purple play against each other.* partners=.*'purple': "):
+            build("ludus/Tennis-v0")
+
+
+def test_partners_may_play_in_a_parallel_view():
+    view = envs.parallel_env("ludus/SoccerTwos-v0", partners={"purple": "scripted"})
+    assert view.possible_agents == ["blue_0", "blue_1"]
+    view.reset(seed=0)
+    assert view.step({a: view.action_space(a).sample() for a in view.agents})[1].keys() == {"blue_0", "blue_1"}
 
 
 def test_partners_play_the_other_groups():
@@ -629,9 +716,29 @@ def test_algorithms_learn_on_it(algorithm, settings):
     assert {e["l"] for e in model.ep_info_buffer} == {4} and len(model.ep_success_buffer) == len(model.ep_info_buffer)
 
 
-def test_a_longer_episode_is_the_worlds_in_every_view():
-    assert gymnasium.make(FIRST, episode_steps=77).unwrapped.world.max_episode_steps == 77  # type: ignore[attr-defined]
-    assert gymnasium.make_vec(FIRST, 1, max_episode_steps=77).world.max_episode_steps == 77  # type: ignore[attr-defined]
+@pytest.mark.parametrize("name", ["max_episode_steps", "episode_steps"])
+@pytest.mark.parametrize("steps", [3, 77])
+def test_an_episode_is_as_long_as_is_asked_for_in_every_view_by_either_name(name, steps):
+    """But for gymnasium.make, which keeps the first name for a wrapper that can cut and not lengthen."""
+    asked: Any = {name: steps}
+    vector: Any = gymnasium.make_vec(FIRST, 1, **asked)
+    views = envs.parallel_env(FIRST, **asked), envs.sb3_env(FIRST, 1, **asked), vector
+    assert [view.world.max_episode_steps for view in views] == [steps] * 3
+    env: Any = gymnasium.make(FIRST, episode_steps=steps)
+    again: Any
+    for again in (env, gymnasium.make(env.spec)):
+        again.reset(seed=0)
+        cuts = [again.step(np.zeros(4))[2:4] for _ in range(steps)]
+        assert cuts == [(False, False)] * (steps - 1) + [(False, True)]
+        assert again.spec.max_episode_steps == steps
+
+
+def test_gymnasiums_wrappers_that_show_the_time_know_how_long_an_episode_is():
+    env = gymnasium.wrappers.TimeAwareObservation(gymnasium.make(FIRST), flatten=False)
+    assert env.observation_space["time"].high == gymnasium.make(FIRST).unwrapped.world.max_episode_steps  # type: ignore[index, attr-defined]
+
+
+def test_a_longer_episode_is_the_worlds_under_wrappers_too():
     wrapped = instructed("Alone", 2)
     wrapped.max_episode_steps = 3
     assert wrapped.unwrapped.max_episode_steps == 3
@@ -658,3 +765,89 @@ def test_a_refused_action_draws_nothing_for_partners_and_seeds_may_be_numpys():
     with pytest.raises(ValueError, match="finite"):
         view.step(np.full(view.action_space.shape or (), np.nan))
     np.testing.assert_array_equal(view.world.state()["partners"], before)
+
+
+# What is refused, and what is copied
+
+
+def test_one_copy_is_not_asked_to_be_several():
+    with pytest.raises(ValueError, match=r"ludus/Reach-v0: gym.make makes one copy, not 4; use gym.make_vec\("):
+        gymnasium.make("ludus/Reach-v0", num_envs=4)
+    with pytest.raises(ValueError, match="one copy, not 4"):
+        envs.parallel_env("ludus/Reach-v0", num_envs=4)
+
+
+def test_rows_for_stable_baselines_take_the_render_mode_that_they_have():
+    assert envs.sb3_env(FIRST, 1, render_mode="rgb_array").render_mode == "rgb_array"
+    for build in (envs.sb3_env, envs.parallel_env, VectorView):
+        with pytest.raises(ValueError, match="not 'human'; to watch, `ludus play ID`"):
+            build(FIRST, render_mode="human")
+
+
+@pytest.mark.parametrize("build", [GymView, VectorView, ParallelView])
+def test_an_option_of_reset_that_would_be_ignored_is_refused(build):
+    with pytest.raises(ValueError, match=r"ludus/BasicGoal-v0: reset has no option 'goal'.*made, by goal="):
+        build(TWO_GOALS).reset(options={"goal": "go to the large goal"})
+
+
+def test_an_episode_that_is_over_or_closed_is_not_stepped():
+    env = gymnasium.make(FIRST, episode_steps=1)
+    env.reset(seed=0)
+    env.step(np.zeros(4))
+    with pytest.raises(gymnasium.error.ResetNeeded, match="no episode is on"):
+        env.step(np.zeros(4))
+    views: tuple[Any, ...] = GymView("toys:make"), VectorView("toys:make", 1), ParallelView("toys:make")
+    for view in (*views, Sb3View("toys:make", 2)):
+        view.reset()
+        view.close()
+        with pytest.raises(gymnasium.error.ResetNeeded, match="no episode is on"):
+            view.step(np.zeros((2, 2)))
+
+
+@pytest.mark.parametrize("anew", [copy.deepcopy, lambda env: pickle.loads(pickle.dumps(env))])
+@pytest.mark.parametrize(
+    "build",
+    [
+        lambda: gymnasium.make("ludus/LiftColour-v0", instructed=True, max_episode_steps=9),
+        lambda: gymnasium.make("ludus/Household-v0"),
+        lambda: gymnasium.make("ludus/SoccerTwos-v0", partners={"purple": "random"}),
+        lambda: gymnasium.make_vec("ludus/GridWorld-v0", num_envs=3, max_episode_steps=9),
+        lambda: envs.sb3_env("toys:make", 4),
+    ],
+)
+def test_a_copied_view_steps_on_identically(build, anew):
+    """Also where it had not begun, with its chance and in the middle of an episode."""
+    view = build()
+    assert type(anew(view)) is type(view)
+    view.reset(seed=3) if isinstance(view, (gymnasium.Env, VectorView)) else view.reset()
+    view.action_space.seed(1)
+    rows = isinstance(view, Sb3View)
+
+    def life(env):
+        moments = []
+        for _ in range(12):
+            action = np.stack([env.action_space.sample()] * 4) if rows else env.action_space.sample()
+            moments.append(env.step(action))
+            if isinstance(env, gymnasium.Env) and (moments[-1][2] or moments[-1][3]):
+                moments.append(env.reset())
+        return moments
+
+    life(view)
+    equal(life(anew(view)), life(view))
+
+
+def test_a_copied_parallel_view_has_the_same_agents_left():
+    view = envs.parallel_env("toys:make")
+    view.reset(seed=5)
+    view.step({"ann": np.ones(2), "bob": np.zeros(2)})
+    other, still = copy.deepcopy(view), {a: np.zeros(2) for a in view.agents}
+    equal(other.step(still), view.step(still))
+    assert other.agents == view.agents and other.world is not view.world
+
+
+def test_a_view_that_cannot_be_copied_says_why():
+    with pytest.raises(TypeError, match=r"toys:make: a view of a World that was made before it .* by its id"):
+        copy.deepcopy(GymView(make("Team")))
+    there = "ludus.envs.views.external:make"
+    with pytest.raises(TypeError, match="cannot be saved"):
+        pickle.dumps(GymView(there, env="test_text_external:Corridor-v0", text=True))

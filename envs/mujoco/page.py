@@ -21,6 +21,10 @@ paid for what they come nearer, and pay for what they lose again. An episode cou
 its last step. A copy whose simulation breaks down ends as truncated, with `info["diverged"]`. Every task has a script
 that solves it (`world.scripted()`).
 
+Where "Goal" below lists several, an episode is about one of them, and nothing observed tells which: make such a task
+with `gym.make(id, instructed=True)`, as in every view, and the instruction's vector stands behind the observation, in
+columns that the tables leave out; or keep to one with `goal="…"`. `info["instruction"]` has the sentence.
+
 Beside its own numbers every task has the settings `vary_mass`, `vary_friction`, `vary_gain`, `physics_drift`,
 `latency`, `noise` (physics that varies and drifts), `demo_starts` and `demo_rate` (episodes that begin half-way),
 `obs="rgb"` and `size` (pictures): see [physics.md](physics.md).

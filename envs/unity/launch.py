@@ -19,6 +19,9 @@ from concurrent import futures
 from pathlib import Path
 from typing import Any
 
+os.environ.setdefault("GRPC_VERBOSITY", "ERROR")  # here and in players: else each that is closed says goodbye in a line
+
+# isort: split
 import grpc
 
 from . import protocol

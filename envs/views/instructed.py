@@ -181,17 +181,19 @@ class Instructed(Wrapper):
 
     def _word(self, where: np.ndarray) -> None:
         """Choose the words of the instructions that took effect."""
-        rows = np.flatnonzero(where.any(axis=1)) if self._streams else ()
         if not self._several:
             self._told_as = self._current
-        elif len(rows):
+        if self._streams is None or not where.any():
+            return
+        rows = np.flatnonzero(where.any(axis=1))
+        if self._several:
             drawn = np.zeros(where.shape)
             drawn[rows] = self._streams.draw(rows).random(where.shape[1])
             for place in np.unique(self._current[where]):
                 among = self._book.worded(place)
                 here = where & (self._current == place)
                 self._told_as[here] = among[(drawn[here] * len(among)).astype(int)]
-        if self._noise and len(rows):
+        if self._noise:
             drawn = self._noise * self._streams.draw(rows).normal(*self._blur.shape[1:])
             self._blur[rows] = np.where(where[rows][..., None], drawn, self._blur[rows])
 

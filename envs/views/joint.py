@@ -24,6 +24,7 @@ class Joint:
         self.world, self.agents = world, world.agents
         self.observation_space = _joined(world, [world.observation_spaces[a] for a in self.agents])
         self.action_space = _joined(world, [world.action_spaces[a] for a in self.agents])
+        self._sentences = np.array([goal.text for goal in world.goals], object)
         ends = np.cumsum([_width(world.action_spaces[a]) for a in self.agents]).tolist()
         self._columns = [slice(start, end) for start, end in zip([0, *ends], ends, strict=False)]
 
@@ -63,9 +64,11 @@ class Joint:
     def info(self, info: Arrays, reward: Arrays | None = None, masks: np.ndarray | None = None) -> dict[str, Any]:
         """info with the names that others look for: is_success, action_mask, rewards (where agents are several).
 
+        With them goes what the episode is about, "instruction": info's "goal", where there are several, as a sentence.
         masks: those of the moment that info tells of, if there are any.
         """
         named: dict[str, Any] = {"is_success" if k == "success" else k: v for k, v in info.items()}
+        named["instruction"] = self._sentences[info.get("goal", np.zeros(self.world.num_envs, int))]
         if masks is not None:
             named["action_mask"] = masks
         if len(self.agents) > 1:

@@ -10,28 +10,38 @@ from pettingzoo import ParallelEnv
 
 from .. import registry
 from ..core import Arrays, World, unbegun
+from . import partners as team
 from .joint import idle, row
+from .view import View, check_options, drawn
 
 
-class ParallelView(ParallelEnv):
+class ParallelView(View, ParallelEnv):
     """Every agent for itself; one that ended leaves `agents`, and nobody acts for it any more.
 
-    infos: agent -> "is_success" bool, "action_mask" where some of its choices are not allowed now, and
-        the world's other measures.
+    partners: group -> policy, "idle" or "random", for groups to leave out; see partners.Partners.
+    instructed: the vector of the instruction stands behind every observation; see partners.make.
+    infos: agent -> "is_success" bool, "instruction" str, what the episode is about, "action_mask" where some of its
+        choices are not allowed now, and the world's other measures.
     """
 
     metadata = {"render_modes": ["rgb_array"], "is_parallelizable": True}
 
-    def __init__(self, world: str | World, render_mode: str | None = None, **settings: Any):
-        if render_mode not in (None, "rgb_array"):
-            raise ValueError(f"render_mode must be None or 'rgb_array', not {render_mode!r}")
-        self.world = registry.make(world, 1, **settings)
+    def __init__(
+        self,
+        world: str | World,
+        render_mode: str | None = None,
+        partners: Mapping[str, team.Policy | str] | None = None,
+        instructed: bool = False,
+        num_envs: int = 1,
+        **settings: Any,
+    ):
+        self.render_mode = drawn(render_mode)
+        self.world = team.make(world, num_envs, partners, instructed, **settings)
         if self.world.num_envs != 1:
-            raise ValueError(f"{self.world.id}: one copy wanted, not {self.world.num_envs}")
+            raise ValueError(f"{self.world.id}: a PettingZoo environment is one copy, not {self.world.num_envs}")
         self.possible_agents, self.agents = list(self.world.agents), []
         self.observation_spaces = dict(self.world.observation_spaces)
         self.action_spaces = dict(self.world.action_spaces)
-        self.render_mode = render_mode
         self.metadata = self.metadata | {"name": self.world.id, "render_fps": self.world.render_fps}
         self._begun = False
 
@@ -48,6 +58,9 @@ class ParallelView(ParallelEnv):
         return agent
 
     def reset(self, seed: int | None = None, options: dict | None = None):
+        check_options(
+            self.world, {"goal"} & (options or {}).keys()
+        )  # PettingZoo's own tests pass options of no meaning
         obs, info = self.world.reset(np.arange(1), [seed])
         self.agents, self._begun = list(self.possible_agents), True
         return self._row(obs), self._infos(info)
@@ -79,17 +92,19 @@ class ParallelView(ParallelEnv):
         return self.world.render() if self.render_mode else None
 
     def close(self):
+        self._begun = False
         self.world.close()
 
     def _row(self, values: Arrays) -> dict[str, np.ndarray]:
         return {a: values[a][0] for a in self.agents}
 
     def _infos(self, info: Arrays) -> dict[str, dict[str, Any]]:
-        masks = self.world.masks()
+        masks, about = self.world.masks(), int(info["goal"][0]) if "goal" in info else 0
+        told = {"instruction": self.world.goals[about].text}
 
         def one(agent: str) -> dict[str, Any]:
             named = {"is_success" if k == "success" else k: v[0] for k, v in info.items()}
             named |= {} if masks is None else {"action_mask": masks[agent][0]}
-            return {k: v.item() if v.ndim == 0 else v.copy() for k, v in named.items()}
+            return told | {k: v.item() if v.ndim == 0 else v.copy() for k, v in named.items()}
 
         return {a: one(a) for a in self.agents}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping
 
 import numpy as np
@@ -10,6 +11,7 @@ from gymnasium import spaces
 from .. import registry
 from ..core import Arrays, Step, World, Wrapper, check_actions
 from ..streams import Draws, Streams
+from .instructed import Instructed
 from .joint import idle
 
 # observations (n, …) of one agent -> its actions (n, …); one with the attribute masked = True is also given what the
@@ -101,8 +103,31 @@ def chance(space: spaces.Space, draw: Draws) -> np.ndarray:
 
 
 def make(
-    world: str | World, num_envs: int = 1, partners: Mapping[str, Policy | str] | None = None, **settings
+    world: str | World,
+    num_envs: int = 1,
+    partners: Mapping[str, Policy | str] | None = None,
+    instructed: bool = False,
+    episode_steps: int | None = None,
+    **settings,
 ) -> World:
-    """registry.make, with partners where some are given."""
+    """registry.make, with what every view takes beside it.
+
+    instructed: the vector of what the agent is told, its episode's goal, stands behind its observation; partners, who
+        may be policies that never saw one, observe what they always did.
+    episode_steps: another name of max_episode_steps.
+    """
+    if episode_steps is not None:
+        settings["max_episode_steps"] = episode_steps
     made = registry.make(world, num_envs, **settings)
-    return Partners(made, partners) if partners else made
+    made = Partners(made, partners) if partners else made
+    return Instructed(made) if instructed else made
+
+
+def together(world: str | World, num_envs: int = 1, **settings) -> World:
+    """make, for a view that has one agent in the place of all; warns where an id's sides play against each other."""
+    made = make(world, num_envs, **settings)
+    if isinstance(world, str) and len(made.groups) > 1 and "competitive" in registry.spec(world).tags:
+        groups = list(made.groups)
+        told = f"{made.id}: {' and '.join(groups)} play against each other, and are one agent here, paid their mean"
+        warnings.warn(f"{told}: give all but one of them partners=, as in {{{groups[1]!r}: 'scripted'}}", stacklevel=4)
+    return made

@@ -17,15 +17,17 @@ from ..core import PARTIAL_RESET, Arrays, Step, World, unbegun
 from . import autoreset
 from . import partners as team
 from .joint import everything
+from .view import View, drawn
 
 
-class Sb3View(VecEnv):
+class Sb3View(View, VecEnv):
     """world: an id or a World; group: whose agents are the rows (None: the only group).
 
     partners: group -> policy, "idle" or "random": who plays the other groups; see partners.Partners.
+    instructed: the vector of the instruction stands behind every observation; see partners.make.
     A row's episode is its copy's: an agent that ended early rests, at zeros, until the copy is over.
-    seed(s) gives copy i the seed s + i at the next reset. Every info has "is_success"; the infos of rows where
-    nothing ended are shared between rows, and not to be written to.
+    seed(s) gives copy i the seed s + i at the next reset. Every info has "is_success", those of rows that ended
+    also "instruction", what the episode was about; the others are shared between rows, and not to be written to.
     Raises ValueError for num_envs that is no multiple of the group's agents, and for groups left without a player.
     """
 
@@ -35,13 +37,13 @@ class Sb3View(VecEnv):
         num_envs: int = 1,
         group: str | None = None,
         partners: Mapping[str, team.Policy | str] | None = None,
+        instructed: bool = False,
+        render_mode: str | None = "rgb_array",
         **settings: Any,
     ):
-        if not isinstance(world, World):
-            world = registry.make(world, _copies(world, num_envs, group, partners, settings), **settings)
-        elif settings:
-            raise ValueError(f"{world.id}: settings are for ids; this world is made already")
-        self.world = team.Partners(world, partners) if partners else world
+        drawn(render_mode)
+        copies = num_envs if isinstance(world, World) else _copies(world, num_envs, group, partners, settings)
+        self.world = team.make(world, copies, partners, instructed, **settings)
         self.group, self.members = _group(self.world, group)
         self.copies = self.world.num_envs
         self.render_mode = "rgb_array"
@@ -80,8 +82,10 @@ class Sb3View(VecEnv):
         last, ended = self._rows(result.obs), self._rows(result.terminated)
         cut = self._tile(result.truncated) & ~ended  # no value is left in an agent that ended before
         more = {name: self._tile(value) for name, value in result.info.items() if name != "success"}
+        about, goals = more.get("goal", np.zeros(self.num_envs, int)), self.world.goals
         for i in np.flatnonzero(done):
             infos[i] = infos[i] | {name: value[i] for name, value in more.items()}
+            infos[i] |= {"instruction": goals[about[i]].text}
             infos[i] |= {"terminal_observation": last[i], "TimeLimit.truncated": bool(cut[i])}
 
     def state(self) -> Arrays:
@@ -107,6 +111,7 @@ class Sb3View(VecEnv):
         return [self.world.render(i) for i in range(self.copies)]
 
     def close(self):
+        self._begun = False
         self.world.close()
 
     def action_masks(self) -> np.ndarray:

@@ -13,14 +13,16 @@ from ..core import Arrays, World, check_actions, unbegun
 from . import autoreset
 from . import partners as team
 from .joint import Joint, idle
+from .view import View, check_options, drawn
 
 
-class VectorView(VectorEnv):
+class VectorView(View, VectorEnv):
     """Row i is copy i, seen as gym.GymView shows one copy; episodes end and restart by themselves.
 
     autoreset_mode: SAME_STEP restarts in the step that ends an episode, whose last observation and info
         stand in info["final_obs"] and info["final_info"]; NEXT_STEP restarts in the step after it, which
         ignores the action and pays 0; DISABLED leaves it to reset(options={"reset_mask": …}).
+    partners, instructed, episode_steps: as there.
     """
 
     def __init__(
@@ -29,19 +31,17 @@ class VectorView(VectorEnv):
         num_envs: int = 1,
         render_mode: str | None = None,
         partners: Mapping[str, team.Policy | str] | None = None,
+        instructed: bool = False,
         autoreset_mode: AutoresetMode | str = AutoresetMode.SAME_STEP,
         **settings: Any,
     ):
-        if render_mode not in (None, "rgb_array"):
-            raise ValueError(f"render_mode must be None or 'rgb_array', not {render_mode!r}")
-        self.mode = _mode(autoreset_mode)
-        self.world = team.make(world, num_envs, partners, **settings)
+        self.render_mode, self.mode = drawn(render_mode), _mode(autoreset_mode)
+        self.world = team.together(world, num_envs, partners=partners, instructed=instructed, **settings)
         self.joint = Joint(self.world)
         self.num_envs = self.world.num_envs
         self.single_observation_space, self.single_action_space = self.joint.observation_space, self.joint.action_space
         self.observation_space = batch_space(self.single_observation_space, self.num_envs)
         self.action_space = batch_space(self.single_action_space, self.num_envs)
-        self.render_mode = render_mode
         fps = self.world.render_fps
         self.metadata = {"render_modes": ["rgb_array"], "render_fps": fps, "autoreset_mode": self.mode}
         self._ended = np.zeros(self.num_envs, bool)
@@ -49,6 +49,7 @@ class VectorView(VectorEnv):
 
     def reset(self, *, seed: int | list[int | None] | None = None, options: dict[str, Any] | None = None):
         """seed: copy i gets seed + i, or its own from a list. options["reset_mask"]: (num_envs,) bool, which ones."""
+        check_options(self.world, options, "reset_mask")
         mask = _mask((options or {}).get("reset_mask"), self.num_envs)
         seeds = [seed + i for i in range(self.num_envs)] if isinstance(seed, (int, np.integer)) else seed
         if seeds is not None and len(seeds) != self.num_envs:
@@ -114,6 +115,7 @@ class VectorView(VectorEnv):
         return tuple(self.world.render(i) for i in range(self.num_envs)) if self.render_mode else None
 
     def close_extras(self, **kwargs: Any):
+        self._begun = False
         self.world.close()
 
 
@@ -123,7 +125,7 @@ def make(num_envs: int = 1, max_episode_steps: int | None = None, **kwargs: Any)
 
 
 def masked(info: Mapping[str, Any], mask: np.ndarray) -> dict[str, Any]:
-    """info the way gymnasium batches it: beside every name "_name", whose it is; zeros where it is nobody's."""
+    """info the way gymnasium batches it: beside every name "_name", whose it is; zeros, or None, where nobody's."""
     named: dict[str, Any] = {}
     every = mask.all()
     for name, value in info.items():
@@ -132,7 +134,8 @@ def masked(info: Mapping[str, Any], mask: np.ndarray) -> dict[str, Any]:
         elif every:
             named[name] = value.copy()
         else:
-            named[name] = autoreset.select(mask, value, np.zeros_like(value))
+            nothing = np.full_like(value, None) if value.dtype == object else np.zeros_like(value)
+            named[name] = autoreset.select(mask, value, nothing)
         named[f"_{name}"] = mask.copy()
     return named
 
