@@ -237,6 +237,8 @@ def command(
             raise ValueError(f"{run} is a task: --task and --whose-forgetting are for the folder of a run")
         _show(shipped(str(run), episodes, say), as_json)
         return
+    if whose and task:
+        raise ValueError("--whose-forgetting is about all tasks of a run at once: leave --task out")
     one = read_run(run)
     if whose:
         from . import attribution

@@ -23,7 +23,7 @@ class Baseline(pydantic.BaseModel):
     """How one task is learnt: steps in rows stepped; the rest where it differs from what all tasks share.
 
     rows, decay and bound are of the algorithm that comes first; ppo and masked are keywords of PPO and of masked PPO.
-    words: width of the instruction's vector; encoder, words_scale, words_noise, wordings, evaluation: as of a curriculum.
+    words: width of the instruction's vector; encoder, words_scale, words_noise, wordings, evaluation: of a curriculum.
     """
 
     model_config = pydantic.ConfigDict(frozen=True, extra="forbid", strict=True)

@@ -19,6 +19,7 @@ from .progress import Progress, Tell
 from .record import read_json
 
 REFERENCES = ("joint", "scratch")
+TOLD_APART = ("tier", "input", "instructor", "hash", "seed")  # the first that differs says why a run is another one
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -76,6 +77,17 @@ def jobs(
     return found
 
 
+def check(todo: Iterable[Job]) -> None:
+    """Raise ValueError, before anything starts, where the run in a job's folder is another one."""
+    for job in todo:
+        if (job.folder / "run.json").exists():
+            there = read_json(job.folder / "run.json")
+            differ = [key for key in TOLD_APART if there.get(key) != getattr(job.plan, key)]
+            if {"hash", "seed"} & set(differ):
+                what = f"{differ[0]} {str(there.get(differ[0]))[:20]!r}, not {str(getattr(job.plan, differ[0]))[:20]!r}"
+                raise ValueError(f"{job.folder}: another run is there ({what}); choose another --out, or move it away")
+
+
 def perform(todo: Sequence[Job], workers: int, tell: Tell, done: Callable[[Job], None] | None = None) -> dict[Job, str]:
     """Make every job, `workers` at a time; those that failed, with one line each. Interrupted, it stops them all.
 
@@ -126,4 +138,4 @@ def _listen(job: Job, process: subprocess.Popen, news: queue.Queue) -> None:
         except (ValueError, TypeError):
             said.append(line)
     errors.join()
-    news.put((job, said[-1].strip() if said else "ended without a word"))
+    news.put((job, said[-1].strip().removeprefix("ludus: ") if said else "ended without a word"))

@@ -175,14 +175,19 @@ def run(
     as_json: Json = False,
 ) -> None:
     """Learn a curriculum stage by stage, trying every task on the way; a report at the end."""
+    from ..agents.outsider import outside
     from . import plan, progress, runner
     from .curriculum import load
 
     made = load(curriculum, allow_code)
     if agent and algorithm:
         raise ValueError(f"--agent {agent} stands in the place of --algorithm {algorithm}: choose one of them")
+    if (other := agent or algorithm) and (whose := next((m for m in method or () if "@" in m), None)):
+        raise ValueError(f"--method {whose} names its algorithm: leave out {other!r}, or what stands behind the @")
     named = "+".join([*(method or ["finetune"]), *plan.ways(team)])
     algorithm, methods, regime = plan.parse(named, plan.agent(agent) or algorithm or made.usual)
+    if tensorboard and outside(algorithm):
+        raise ValueError(f"--tensorboard logs what Stable-Baselines3's algorithms tell of themselves, not {algorithm}")
     how = {"input": input, "instructor": instructor, "tier": tier, "seed": seed, "device": device, "out": out}
     how |= {"resume": resume, "threads": threads, "tensorboard": tensorboard, "allow_code": allow_code}
     how |= {"memory": memory, "learns": learns, "language_model": _speaker(model, mode, endpoint, online)}
@@ -254,6 +259,7 @@ def bench(
     kept = {rows.key(row): row for row in (rows.read(results) if results else [])}
     known = {j: (j.plan.label, j.plan.seed, j.plan.hash) for j in todo}
     missing = [j for j in todo if known[j] not in kept and not j.finished]
+    benches.check(missing)
 
     def keep(job: benches.Job) -> None:
         if results:
@@ -291,6 +297,10 @@ def report(
     from . import evolve, metrics, references
     from .report import tables, write
 
+    if as_json and (out or markdown):
+        raise ValueError(f"--json prints and makes no page: leave out {'--out' if out else '--markdown'}")
+    if len(folders) > 1:  # of DIR/*: the report that was made there before is no run, nor is what lies beside it
+        folders = [f for f in folders if f.suffix == ".jsonl" or not f.is_file()] or folders
     runs = [r for f in folders for r in _runs(f)]
     held, notes = references.shipped(runs)
     if as_json:
@@ -328,18 +338,21 @@ def _runs(path: Path) -> list[Any]:
 
 
 def demo(
-    out: Annotated[Path, Option(help="the folder of its runs and its report")] = Path("runs/demo"),
+    out: Annotated[
+        Path | None, Option(help="the folder of its runs and its report  [default: runs/demo, or runs/demo-TIER]")
+    ] = None,
     tier: Tier = "full",
     seed: Annotated[int, Option(min=0)] = 0,
 ) -> None:
     """A game, a robot and a home, learnt and forgotten, and the same with replay; a report and films to look at."""
     from .demo import demo
+    from .plan import default_out
     from .progress import shown
     from .references import shipped
     from .report import tables
 
     with shown() as tell:
-        runs, made = demo(out, tier, seed, tell, _print)
+        runs, made = demo(out or default_out("demo", tier), tier, seed, tell, _print)
     _print(tables.comparison(runs, shipped(runs)[0]), f"Open {made.resolve()} in a browser.")
 
 

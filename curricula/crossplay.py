@@ -12,6 +12,7 @@ from typer import Argument, Option
 
 from ..agents.team.crossplay import crossplay
 from ..agents.team.teams import divided
+from ..envs import registry
 from . import folder
 from .actors import Act, curriculum_of, load, stages
 from .actors import world as world_of
@@ -30,7 +31,7 @@ def command(
     read = [read_run(path) for path in runs]
     players = _stages(read[0]) if len(read) == 1 else _ends(read)
     out = runs[0] if len(read) == 1 else runs[0].resolve().parent
-    found = list(matrices(players, episodes, task))
+    found = list(matrices(players, episodes, task and registry.full(task)))
     folder.write_json(out / CROSSPLAY, {"matrices": found})
     for one in found:
         typer.echo(f"{one['task']}: {', '.join(one['players'])}")

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from .bench import jobs, perform
+from .bench import check, jobs, perform
 from .curriculum import load
 from .progress import Tell
 from .record import Run, read_run
@@ -19,12 +19,14 @@ METHODS = ("finetune", "replay")
 def demo(out: Path, tier: str, seed: int, tell: Tell, say=print) -> tuple[list[Run], Path]:
     """Make or resume the runs, their films and their report; returns the runs and the report.
 
-    Raises RuntimeError, one line, where a run failed: what was done is kept.
+    Raises ValueError where another run is in the way; RuntimeError, one line, where one failed: what was done is kept.
     """
     from . import report
 
     todo = jobs(CURRICULUM, load(CURRICULUM), METHODS, [seed], out, references=False, tier=tier)
-    failed = perform([j for j in todo if not j.finished], min(len(todo), os.cpu_count() or 1), tell)
+    missing = [j for j in todo if not j.finished]
+    check(missing)
+    failed = perform(missing, min(len(todo), os.cpu_count() or 1), tell)
     if failed:
         raise RuntimeError("; ".join(failed.values()))
     runs = [read_run(j.folder) for j in todo]

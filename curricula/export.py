@@ -131,14 +131,18 @@ One seed: no interval. The policy knows the tasks named here, in the body that `
 def command(
     what: Annotated[str, typer.Argument(metavar="TASK_OR_RUN", help="a task's id, or the folder of a finished run")],
     out: Annotated[Path | None, typer.Option(help="where to  [default: datasets/, or hub/RUN]")] = None,
-    policy: Annotated[str, typer.Option(help="who acts: best, shipped, scripted, random, a run's folder")] = "scripted",
-    episodes: Annotated[int, typer.Option(help="of the dataset", min=1)] = 20,
-    seed: Annotated[int, typer.Option(help="of the first episode", min=0)] = 0,
+    policy: Annotated[
+        str | None, typer.Option(help="who acts: best, shipped, scripted, random, a run's folder  [default: scripted]")
+    ] = None,
+    episodes: Annotated[int | None, typer.Option(help="of the dataset  [default: 20]", min=1)] = None,
+    seed: Annotated[int | None, typer.Option(help="of the first episode  [default: 0]", min=0)] = None,
 ) -> None:
     """Write a task's rollouts as a Minari dataset, or a run as a Hugging Face folder."""
     path = Path(what)
     if (path / "run.json").exists():
+        if (policy, episodes, seed) != (None, None, None):
+            raise ValueError(f"{path} is a run, whose policy is written: --policy, --episodes, --seed are for a task")
         print(f"a Hugging Face folder: {hub(path, out or Path('hub') / path.name)}")
         return
     folder = out or Path("datasets")
-    print(f"a Minari dataset: {minari(what, folder, policy, episodes, seed)} in {folder}")
+    print(f"a Minari dataset: {minari(what, folder, policy or 'scripted', episodes or 20, seed or 0)} in {folder}")

@@ -17,11 +17,11 @@ class Busy(ValueError):
 
 def write(path: Path, data: bytes) -> None:
     """Replace path by data: after a crash at any moment it holds the old bytes or the new ones."""
-    aside = path.with_name(path.name + ".tmp")
+    aside = path.with_name(f"{path.name}.{os.getpid()}.tmp")  # nobody else's: two may write one report
     try:
         write_through(aside, data)
         os.replace(aside, path)
-    except OSError:
+    except BaseException:
         with contextlib.suppress(OSError):
             os.unlink(aside)
         raise
@@ -50,6 +50,17 @@ def sync(folder: Path) -> None:
     file = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(file)
+    finally:
+        os.close(file)
+
+
+@contextlib.contextmanager
+def alone(path: Path) -> Iterator[None]:
+    """Hold the file path, by a lock beside it, once no other process does: to read it and write it anew."""
+    file = os.open(path.with_name(path.name + ".lock"), os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o644)
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
     finally:
         os.close(file)
 

@@ -38,8 +38,15 @@ class References:
         return _mean(self.averages())
 
     def curves(self, tasks: Sequence[str]) -> np.ndarray:
-        """(scratch runs, S) AUC of each run on the task of each stage; NaN where it lacks one."""
-        found = [[_auc_of(scores, task) for task in tasks] for scores in self.scratch]
+        """(scratch runs, S) AUC of each run in each stage; NaN where it lacks one.
+
+        Of the same plan stage by stage: a task that comes back may do so with another budget. Else by the task's name.
+        """
+        same = [_own_tasks(scores) == list(tasks) for scores in self.scratch]
+        found = [
+            scores.aucs if alike else [_auc_of(scores, task) for task in tasks]
+            for scores, alike in zip(self.scratch, same, strict=True)
+        ]
         return np.array(found, float).reshape(len(self.scratch), len(tasks))
 
     def aucs(self, tasks: Sequence[str]) -> np.ndarray:
@@ -67,7 +74,7 @@ class Value(NamedTuple):
 
 
 def average_performance(scores: Scores, references: References) -> Value:
-    """(1/N) Σ_i p_i(T)"""
+    """(1/N) Σ_i p_i(T) over the distinct tasks: one that comes back counts once"""
     columns = sorted(set(scores.trained)) or list(range(len(scores.tasks)))
     return Value(_mean(scores.point(scores.final)[columns]), _points(scores, [scores.final]))
 
@@ -82,6 +89,8 @@ def forgetting(scores: Scores, references: References) -> Value:
 def forward_transfer(scores: Scores, references: References) -> Value:
     """mean of (AUC_i − AUC_i^b) / (1 − AUC_i^b) over tasks with AUC_i^b < 1"""
     own = _own_tasks(scores)
+    if not own:
+        return Value(MISSING)
     base = references.aucs(own)
     kept = _to_gain(base)
     note = _held_against(references, references.scratch)
@@ -114,7 +123,7 @@ def bars_forgetting(scores: Scores, references: References) -> Value:
     if not scores.complete:
         return Value(MISSING)
     earlier = np.flatnonzero(scores.learned[:-1] >= LEARNT)
-    if len(scores.trained) < 2:
+    if len(scores.trained) < 2 or np.isnan(scores.learned[:-1]).any():
         return Value(MISSING)
     if not len(earlier):
         return Value(MISSING, "no earlier stage was learnt, so nothing could be forgotten")
@@ -173,7 +182,10 @@ def chaudhry_forgetting(scores: Scores, references: References) -> Value:
 
 def meal_forward_transfer(scores: Scores, references: References) -> Value:
     """mean of (AUC_i − AUC_i^b) / AUC_i^b over tasks with AUC^b ≥ 1e-8"""
-    base = references.aucs(_own_tasks(scores))
+    own = _own_tasks(scores)
+    if not own:
+        return Value(MISSING)
+    base = references.aucs(own)
     kept = _to_divide(base)
     note = f"{_held_against(references, references.scratch)}; {np.count_nonzero(~kept)} tasks left out"
     return Value(_mean(_growth(scores.aucs, base)[kept]), note)
@@ -181,7 +193,7 @@ def meal_forward_transfer(scores: Scores, references: References) -> Value:
 
 def meal_forgetting(scores: Scores, references: References) -> Value:
     """mean over i<N of Σ_t w_t max(0, e_i − p_i(t))/e_i ÷ Σ_t w_t, w_t = exp(−2t/T'), e_i = R[i,i]"""
-    if not scores.complete:
+    if not scores.complete or len(scores.trained) < 2:
         return Value(MISSING)
     earlier = range(len(scores.trained) - 1)
     kept = [stage for stage in earlier if scores.learned[stage] != 0]
@@ -234,18 +246,20 @@ def _held_mean(curve: np.ndarray) -> float:
 
 
 def cora_isolated_forgetting(scores: Scores, references: References) -> Value:
-    """mean over stages j and tasks i seen before j of: score of i before stage j − after it"""
-    return Value(_mean(-_changes(scores)[np.tril_indices(len(scores.trained), -1)]))
+    """mean over stages j and tasks i ≠ j's own, seen before j, of: score of i before stage j − after it"""
+    return Value(_mean(-_changes(scores, seen=True)))
 
 
 def cora_zero_shot(scores: Scores, references: References) -> Value:
     """mean over stages j and tasks i not seen until after j of: score of i after stage j − before it"""
-    return Value(_mean(_changes(scores)[np.triu_indices(len(scores.trained), 1)]))
+    return Value(_mean(_changes(scores, seen=False)))
 
 
-def _changes(scores: Scores) -> np.ndarray:
-    """(S, S) what stage j (row) changed in the score of the task of stage i (column)."""
-    return np.diff(np.vstack([scores.untrained, scores.square]), axis=0)
+def _changes(scores: Scores, seen: bool) -> np.ndarray:
+    """(pairs,) what every stage changed in the scores of the tasks that earlier stages trained, or of those to come."""
+    change = np.diff(np.vstack([scores.at_end(-1), scores.matrix]), axis=0)
+    pairs = [(j, i) for j, own in enumerate(scores.trained) for i in dict.fromkeys(scores.trained) if i != own]
+    return np.array([change[j, i] for j, i in pairs if (i in scores.trained[:j]) == seen])
 
 
 # Plasticity, on sequences that come back to a task.
@@ -364,7 +378,7 @@ def measure(name: str, scores: Scores, references: References | None = None) -> 
         value, note = METRICS[name].function(scores, references or NONE)
     if np.isfinite(value):
         return Value(float(value), note)
-    return Value(MISSING, note or _why(scores))
+    return Value(MISSING, "; ".join(filter(None, (note, _why(scores, bool(note))))))
 
 
 def compute(scores: Scores, references: References | None = None) -> dict[str, Any]:
@@ -425,6 +439,8 @@ def _own_tasks(scores: Scores) -> list[str]:
 
 def _points(scores: Scores, stages: Iterable[int]) -> str:
     sizes = {stage: len(scores.window(stage)) for stage in stages}
+    if not sizes:
+        return ""
     if scores.width == 1:
         return "points: the last evaluation of a stage, as the method changes the policy when a stage ends"
     few = [f"{size} in stage {stage + 1}" for stage, size in sizes.items() if 0 < size < scores.width]
@@ -435,14 +451,20 @@ def _points(scores: Scores, stages: Iterable[int]) -> str:
 def _held_against(references: References, runs: Sequence[Scores]) -> str:
     if not runs:
         return "no references"
-    return f"references: {references.label}, {len(runs)} seeds" + (f"; {references.note}" if references.note else "")
+    going = sum(not run.complete for run in runs)
+    notes = [f"references: {references.label}, {len(runs)} seeds", references.note]
+    notes += [f"{going} of {len(runs)} have not ended"] * bool(going)
+    return "; ".join(filter(None, notes))
 
 
-def _why(scores: Scores) -> str:
-    if not scores.trained:
+def _why(scores: Scores, noted: bool) -> str:
+    """Why a number is missing; where something is noted of it already, no more than is sure to be a reason."""
+    if not scores.trained and not noted:
         return "all tasks are trained at once: there are no stages"
     if not scores.complete:
         return "the run has not ended"
-    if len(scores.trained) == 1:
+    if noted and not np.isnan(scores.score).any():
+        return ""
+    if len(scores.trained) == 1 and not noted:
         return "there is one stage only"
     return "scores that it needs were not measured"

@@ -46,7 +46,10 @@ class Part:
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-    """A run, resolved. curriculum: at its tier; settings: of the algorithm, rows included; methods: name, settings."""
+    """A run, resolved. curriculum: at its tier; settings: of the algorithm, rows included; methods: name, settings.
+
+    own: task -> fingerprints of somebody's own code and file, where it is made by such.
+    """
 
     curriculum: Curriculum
     algorithm: str
@@ -61,6 +64,7 @@ class Plan:
     memory: bool = False
     learns: str = "never"
     speaker: dict[str, Any] = dataclasses.field(default_factory=dict)
+    own: dict[str, str] = dataclasses.field(default_factory=dict)
 
     @property
     def label(self) -> str:
@@ -77,7 +81,7 @@ class Plan:
         keys = ("algorithm", "settings", "methods", "regime", "input", "instructor")
         joint = {"rows": "by the root of steps"} if self.regime == "joint" else {}  # they were divided evenly once
         kept = self._beside(speakers.identity(self.speaker))  # so that runs without are hashed as before
-        changed = {s.task: n for s in self.curriculum.tasks if (n := _edition(s))}
+        changed = {s.task: n for s in self.curriculum.tasks if (n := revisions.revision(s.task))}
         worlds = {"worlds": changed} if changed else {}
         bounded = {"bound": "cut, not squashed"} if self.settings.get("bound") else {}  # it was squashed once
         told = {"past": "of the episode"} if self.instructor == "language-model" else {}  # it was of those before, too
@@ -94,7 +98,7 @@ class Plan:
 
     @property
     def extras(self) -> dict[str, Any]:
-        """What the instructor does beside instructing, and which model it is, where that is not as usual."""
+        """What the instructor does beside instructing, which model it is, what is somebody's own: where there is."""
         return self._beside(self.speaker)
 
     def _beside(self, speaker: dict[str, Any]) -> dict[str, Any]:
@@ -102,6 +106,7 @@ class Plan:
             "memory": self.memory,
             "learns": self.learns if self.learns != "never" else "",
             "language_model": speaker,
+            "own": self.own,
         }
         return {name: value for name, value in said.items() if value}
 
@@ -252,7 +257,7 @@ def plan(
         raise ValueError(f"packnet freezes weights, and a meeting of {teams[0]} moves them all: choose one of them")
     settings = _settings(sized, algorithm)
     _league(sized, algorithm)
-    beside = memory, learns, speaker
+    beside = memory, learns, speaker, {s.task: found for s in sized.tasks if (found := _own(s))}
     return Plan(sized, algorithm, settings, chosen, regime, input, instructor, tier, seed, device, *beside)
 
 
@@ -275,13 +280,15 @@ def build_methods(plan: Plan) -> list[Any]:
     return built
 
 
-def _edition(stage: Stage) -> Any:
-    """What tells a task from what it was under the same name: its revision; a fingerprint of somebody's own code or
-    file. 0 where it is as it always was."""
+def _own(stage: Stage) -> str:
+    """Fingerprints of somebody's own code and of their file, which the task is made by; "" where it is ours.
+
+    Kept with the plan: what a record says is not to be loaded for its hash.
+    """
     entry, file = registry.spec(stage.task).entry_point, stage.settings.get("file")
-    own = [] if entry.startswith((".", "ludus.")) else [revisions.fingerprint(registry.load(entry))]
-    own += [revisions.fingerprint(Path(file))] if isinstance(file, str) and Path(file).is_file() else []
-    return " ".join(own) or revisions.revision(stage.task)
+    found = [] if entry.startswith((".", "ludus.")) else [revisions.fingerprint(registry.load(entry))]
+    found += [revisions.fingerprint(Path(file))] if isinstance(file, str) and Path(file).is_file() else []
+    return " ".join(found)
 
 
 def _algorithm(name: str) -> str:

@@ -298,7 +298,7 @@ def command(
         str | None, typer.Option(help="who plays the other side: scripted, random, idle, or a run's folder")
     ] = None,
     seed: Annotated[int, typer.Option(help="of the first episode; the next ones count up", min=0)] = 0,
-    language: Annotated[str, typer.Option(help="of a world of words: en or zh")] = "en",
+    language: Annotated[str | None, typer.Option(help="of a world of words: en or zh  [default: en]")] = None,
     file: Annotated[Path | None, typer.Option(help="a YAML file: a world of words of your own")] = None,
     transcript: Annotated[Path | None, typer.Option(help="where to write what was said in a world of words")] = None,
 ) -> None:
@@ -312,8 +312,13 @@ def command(
     if policy is None and "text" in registry.spec(env).tags:
         from . import talk
 
+        if against is not None:
+            raise ValueError(f"{registry.full(env)} is played beside its script: leave --against out")
         own = {} if file is None else {"file": str(file)}
-        return talk.play(talk.Conversation(env, agent, seed, language=language, **own), transcript)
+        return talk.play(talk.Conversation(env, agent, seed, language=language or "en", **own), transcript)
+    for name, said in (("--language", language), ("--file", file), ("--transcript", transcript)):
+        if said is not None:
+            raise ValueError(f"{name} is for a world of words that one plays in sentences: leave it out")
     with terminal() as (read, write):
         game = start(env, policy, agent, seed, against)
         try:

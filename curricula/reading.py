@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -98,7 +99,7 @@ def _walk(node: yaml.Node, path: tuple) -> Iterator[tuple[tuple, int]]:
             yield from _walk(item, (*path, i))
     elif node.tag.rsplit(":", 1)[1] not in ("str", "int", "float", "bool", "null"):
         raise Misfit((node.start_mark.line + 1,), f"{_dotted(path)}: write {shown(node.value)} in quotes")
-    elif node.tag.endswith(":float") and node.value.lower().lstrip("+-") in (".inf", ".nan"):
+    elif node.tag.endswith(":float") and not math.isfinite(yaml.safe_load(node.value)):  # 1.0e+400 is none either
         raise Misfit((node.start_mark.line + 1,), f"{_dotted(path)}: must be a finite number, not {node.value}")
 
 

@@ -217,10 +217,14 @@ class Run:
 
 
 def read_run(folder: str | Path) -> Run:
-    """The run in folder. Raises RunError, in one line, for a folder that is no run or cannot be believed."""
+    """The run in folder; without rows where it has no record yet, having ended before its first evaluation.
+
+    Raises RunError, in one line, for a folder that is no run or cannot be believed.
+    """
     folder = Path(folder)
     settings = read_settings(folder)
-    rows = Record(inside(folder, "evaluations.jsonl")).rows()
+    begun = os.path.lexists(folder / "evaluations.jsonl")
+    rows = Record(inside(folder, "evaluations.jsonl")).rows() if begun else []
     costs = read_json(inside(folder, "costs.json")) if (folder / "costs.json").exists() else {}
     stages = stages_of(settings)
     trained = () if settings["regime"] == "joint" else stages

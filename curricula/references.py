@@ -25,7 +25,7 @@ NAMED = {"allow_code": True}  # a task of somebody's own may stand in a record: 
 SETTINGS = (
     "suite", "algorithm", "settings", "methods", "regime", "input", "instructor", "tier", "device", "curriculum",
 )  # fmt: skip
-BESIDE = ("memory", "learns", "language_model")  # of the instructor, in run.json only where it is not as usual
+BESIDE = ("memory", "learns", "language_model", "own")  # in run.json only where it is not as usual
 SHAPING = ("algorithm", "settings", "input", "instructor", "tier", "curriculum", *BESIDE)  # what references share
 REFERENCES = ("joint", "scratch")
 Shelf = Mapping[str, Sequence[Run]]  # joint and from-scratch runs, by what they are found under (marks)
@@ -55,7 +55,8 @@ def run_of(row: Mapping[str, Any], source: str = "results") -> Run:
         curriculum = Curriculum.model_validate_json(json.dumps(settings["curriculum"]), context=NAMED)
         stages = () if settings["regime"] == "joint" else tuple(s.task for s in curriculum.stages)
         scores = Scores.from_rows(list(_rows(row["evaluations"])), stages, width=width_of(settings))
-        return Run(Path(source), settings, [], scores, dict(row.get("costs", {})))
+        made_by = {"by": str(row["by"])} if row.get("by") else {}
+        return Run(Path(source), settings | made_by, [], scores, dict(row.get("costs", {})))
     except (KeyError, TypeError, ValueError, IndexError) as error:
         raise RunError(
             f"{source}: not a row of results ({' '.join(f'{type(error).__name__} {error}'.split())[:120]})"
@@ -88,13 +89,14 @@ def key(row: Mapping[str, Any]) -> tuple[str, int, str]:
 
 
 def add(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
-    """Append rows that are not there yet, in one write; the file is whole at any moment."""
-    there = read(path)
-    known = {key(r) for r in there}
-    new = [dict(r) for r in rows if key(r) not in known]
+    """Append rows that are not there yet, in one write; the file is whole at any moment, whoever else adds to it."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    text = "".join(json.dumps(r, allow_nan=False, separators=(",", ":")) + "\n" for r in [*there, *new])
-    folder.write(path, text.encode())
+    with folder.alone(path):
+        there = read(path)
+        known = {key(r) for r in there}
+        new = [dict(r) for r in rows if key(r) not in known]
+        text = "".join(json.dumps(r, allow_nan=False, separators=(",", ":")) + "\n" for r in [*there, *new])
+        folder.write(path, text.encode())
 
 
 def shipped(runs: Sequence[Run]) -> tuple[Shelf, list[str]]:
@@ -225,7 +227,12 @@ def _plan(s: Mapping[str, Any]) -> Plan:
     try:
         curriculum = Curriculum.model_validate_json(json.dumps(s["curriculum"]), context=NAMED)
         rest = (s["input"], s["instructor"], str(s.get("tier")), int(s.get("seed", 0)), str(s.get("device")))
-        beside = bool(s.get("memory")), s.get("learns") or "never", dict(s.get("language_model") or {})
+        beside = (
+            bool(s.get("memory")),
+            s.get("learns") or "never",
+            dict(s.get("language_model") or {}),
+            dict(s.get("own") or {}),
+        )
         plan = Plan(curriculum, s["algorithm"], s["settings"], tuple(s["methods"]), s["regime"], *rest, *beside)
         _ = plan.hash  # worked out here, so that what stands in its way is said here
         return plan

@@ -101,7 +101,7 @@ class Scores:
     @cached_property
     def matrix(self) -> np.ndarray:
         """R (S, N): score of every task in the last evaluation of every stage."""
-        return np.array([self.at_end(stage) for stage in range(self.final + 1)]).reshape(-1, len(self.tasks))
+        return np.array([self.at_end(stage) for stage in range(self.final + 1)])
 
     @cached_property
     def square(self) -> np.ndarray:

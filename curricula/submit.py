@@ -15,6 +15,7 @@ from .plan import Part
 from .record import Run, RunError, inside, read_json, read_run
 
 NOTE = 500  # characters that an entry may say of itself
+WORDS = ("note", "formula")  # of a measure in metrics.json
 
 
 def entry(path: Path, by: str = "", note: str = "") -> dict[str, Any]:
@@ -28,10 +29,15 @@ def entry(path: Path, by: str = "", note: str = "") -> dict[str, Any]:
     if wanted.hash != run.settings.get("hash"):
         raise RunError(f"{path}: its settings give the hash {wanted.hash[:12]}, not the one in run.json")
     _whole(run, wanted)
-    if read_json(inside(path, "metrics.json")) != json.loads(json.dumps(metrics.compute(run.scores))):
+    if _numbers(read_json(inside(path, "metrics.json"))) != _numbers(metrics.compute(run.scores)):
         raise RunError(f"{path}: metrics.json is not what its record gives; run `ludus report` on it and see")
     record = hashlib.sha256(json.dumps(run.rows, sort_keys=True).encode()).hexdigest()
     return references.row_of(run) | {"by": by[:NOTE], "note": note[:NOTE], "record": record}
+
+
+def _numbers(found: Any) -> Any:
+    """Metrics without the words beside them, which are those of the version that wrote them."""
+    return {k: _numbers(v) for k, v in found.items() if k not in WORDS} if isinstance(found, dict) else found
 
 
 def others(entries: Iterable[Mapping[str, Any]]) -> None:
@@ -45,8 +51,9 @@ def others(entries: Iterable[Mapping[str, Any]]) -> None:
 
 
 def _whole(run: Run, plan: Any) -> None:
-    """Every stage was learnt to its end, with as many evaluations of as many episodes as were asked for."""
-    sizes = plan.curriculum.evaluation
+    """Every stage was learnt to its end, with as many evaluations of as many tasks and episodes as were asked for."""
+    sizes, everything = plan.curriculum.evaluation, {t.task for t in plan.curriculum.tasks}
+    _all_tried(run, -1, everything)
     for number, part in enumerate(plan.parts):
         rows = [r for r in run.rows if r["stage"] == number]
         points, last = {r["evaluation"] for r in rows}, [r for r in rows if r["last"]]
@@ -55,8 +62,21 @@ def _whole(run: Run, plan: Any) -> None:
             raise RunError(f"{run.folder}: stage {number} has {len(points)} of {wanted} evaluations: not ended")
         if wanted == part.points and max(r["stage_step"] for r in last) < part.steps:
             raise RunError(f"{run.folder}: stage {number} ended before its {part.steps} steps")
+        _all_tried(run, number, {part.name} if run.regime == "scratch" else everything)
         if any(r["episodes"] != (sizes.last_episodes if r["last"] else sizes.episodes) for r in rows):
             raise RunError(f"{run.folder}: stage {number} was tried with other numbers of episodes than it says")
+
+
+def _all_tried(run: Run, stage: int, tasks: set[str]) -> None:
+    """Raise RunError unless every evaluation of a stage (-1: the one before any) has a result of each of the tasks."""
+    tried: dict[int, set[str]] = {}
+    for row in run.rows:
+        if row["stage"] == stage:
+            tried.setdefault(row["evaluation"], set()).add(row["task"])
+    for odd in (tasks ^ found for found in tried.values() or [set()]):
+        if odd:
+            when = f"of stage {stage}" if stage >= 0 else "before any training"
+            raise RunError(f"{run.folder}: not every evaluation {when} has a result of each task ({min(odd)})")
 
 
 def _points(part: Part, rows: list[dict[str, Any]]) -> int:
@@ -75,8 +95,15 @@ def command(
     made = [entry(path, by, note) for path in folders]
     there = [read_json(path) for path in sorted(out.glob("*.json"))] if out.is_dir() else []
     others([*there, *made])
-    out.mkdir(parents=True, exist_ok=True)
+    files: dict[Path, dict[str, Any]] = {}
     for row in made:
         file = out / f"{row['settings']['curriculum']['name']}-{row['label']}-{row['seed']}-{row['hash'][:8]}.json"
+        old = files.get(file) or (read_json(file) if file.exists() else row)
+        if any(old.get(key) != row[key] for key in ("record", "by")):
+            whose = f"by {str(old['by'])[:100]!r}" if old.get("by") else "by nobody who is named"
+            raise RunError(f"{file}: another entry is there, {whose}; choose another --out")
+        files[file] = row
+    out.mkdir(parents=True, exist_ok=True)
+    for file, row in files.items():
         folder.write(file, (json.dumps(row, allow_nan=False) + "\n").encode())
         print(f"checked: {file}")

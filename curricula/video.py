@@ -166,17 +166,23 @@ def _score(run: Run, stage: int, task: str) -> str:
 def command(
     what: Annotated[str, typer.Argument(metavar="ENV_OR_RUN", help="a task's id, or the folder of a run")],
     out: Annotated[Path | None, typer.Option(help="the mp4, or the folder of films")] = None,
-    policy: Annotated[str, typer.Option(help="who acts in a task: best, shipped, scripted, random, a run's folder")] = (
-        "best"
-    ),
+    policy: Annotated[
+        str | None,
+        typer.Option(help="who acts in a task: best, shipped, scripted, random, a run's folder  [default: best]"),
+    ] = None,
     seed: Annotated[int, typer.Option(help="of the first episode; the next ones count up", min=0)] = 0,
     seconds: Annotated[float | None, typer.Option(help="about how long a task's film is", min=0)] = None,
 ) -> None:
     """Film a task, or a run: its last policy on every task, its life, and a task before and after it was forgotten."""
     if Path(what).is_dir():
+        if policy is not None or seconds is not None:
+            raise ValueError(f"{what} is a folder, of whose run all is filmed: --policy and --seconds are for a task")
+        if out and out.suffix == ".mp4":
+            raise ValueError(f"--out {out}: of a run several films are made; name a folder for them")
         for path in run_videos(what, out, seed):
             typer.echo(path)
         return
+    policy = policy or "best"
     name = Path(f"{slug(registry.spec(what).id)}-{Path(policy).name}.mp4")
     file = name if out is None else out if out.suffix == ".mp4" else out / name
     typer.echo(task_video(what, file, policy, seed, seconds))

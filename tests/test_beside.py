@@ -132,7 +132,7 @@ def test_stages_of_a_run_meet_as_partners_and_are_drawn(tmp_path, capsys):
     other = shutil.copytree(folder, tmp_path / "other")
     (other / "run.json").write_text((folder / "run.json").read_text().replace('"robots": 2', '"robots": 3'))
     for words, said in (
-        ([folder, "--task", "ludus/Reach-v0"], "nobody there has a partner"),
+        ([folder, "--task", "Reach-v0"], "nobody there has a partner"),
         ([folder, "--task", "ludus/Push-v0"], "is no task of"),
         ([folder, other], "did not live through the same tasks"),
     ):

@@ -8,6 +8,7 @@ import subprocess
 import sys
 
 import pytest
+from test_report import make
 
 from ludus.curricula import bench, cli, folder, plan, references, runner
 from ludus.curricula.curriculum import Curriculum, load
@@ -89,6 +90,24 @@ WRONG = {
     "method that does not run there": (["bench", "tiny.yaml", "--methods", "reservoir"], "dqn, not on ppo"),
     "tier": (["run", "tiny.yaml", "--tier", "smok"], "did you mean smoke"),
     "seed": (["run", "tiny.yaml", "--seed", "-1"], "'--seed'"),
+    "algorithm twice": (["run", "tiny.yaml", "--method", "finetune@sac", "--algorithm", "ppo"], "names its algorithm"),
+    "agent and algorithm": (["run", "tiny.yaml", "--method", "finetune@sac", "--agent", "a:B"], "leave out 'a:B'"),
+    "logs of an agent": (["run", "tiny.yaml", "--algorithm", "q-learning", "--tensorboard"], "not q-learning"),
+    "a page of JSON": (["report", "one", "--json", "--out", "x.html"], "leave out --out"),
+    "Markdown of JSON": (["report", "one", "--json", "--markdown"], "leave out --markdown"),
+    "who acts in a run that is exported": (["export", "one", "--policy", "nonsense"], "one is a run"),
+    "episodes of a run that is exported": (["export", "one", "--episodes", "20"], "one is a run"),
+    "the seed of a run that is exported": (["export", "one", "--seed", "0"], "one is a run"),
+    "who acts in a run that is filmed": (["video", "one", "--policy", "best"], "--seconds are for a task"),
+    "how long a run is filmed": (["video", "one", "--seconds", "3"], "--seconds are for a task"),
+    "films of a run as one file": (["video", "one", "--out", "v.mp4"], "name a folder"),
+    "a foe in a home": (["play", "Household-v0", "--against", "nobody-at-all"], "leave --against out"),
+    "a file for an arm": (["play", "Lift-v0", "--file", "mine.yaml"], "--file is for a world of words"),
+    "a language for an arm": (["play", "Lift-v0", "--language", "en"], "--language is for a world of words"),
+    "what was said to an arm": (["play", "Lift-v0", "--transcript", "t"], "--transcript is for a world of words"),
+    "a task of whose forgetting": (["ablate", "one", "--whose-forgetting", "--task", "Reach-v0"], "leave --task out"),
+    "the speed of words": (["speed", "Household-v0"], "`ludus envs robots` or `games`"),
+    "entries that are not there": (["leaderboard", "nowhere.jsonl"], "nowhere.jsonl: no such file"),
     "run": (["report", "nowhere"], "nowhere"),
     "no run": (["report", "."], "holds no run"),
 }
@@ -96,10 +115,50 @@ WRONG = {
 
 @pytest.mark.parametrize(("words", "said"), WRONG.values(), ids=WRONG)
 def test_wrong_input_is_one_line_and_exit_code_2(capsys, tmp_path, words, said):
+    if "one" in words:
+        (tmp_path / "one").mkdir()
+        (tmp_path / "one" / "run.json").write_text("{}")
     code, _, err = call(capsys, *words)
     assert code == 2, err
     assert said.lower() in err.lower() and err.count("\n") == 1 and "Traceback" not in err
-    assert not (tmp_path / "runs").exists()
+    assert not (tmp_path / "runs").exists() and not list(tmp_path.glob("*.mp4"))
+
+
+def test_a_report_of_all_that_lies_in_a_folder_can_be_made_again(capsys, tmp_path):
+    runs = tmp_path / "runs"
+    for seed in range(2):
+        make(runs / f"finetune-{seed}", seed=seed)
+    (runs / "crossplay.json").write_text('{"matrices": []}')
+    for _ in range(2):
+        code, out, err = call(capsys, "report", *map(str, sorted(runs.iterdir())))
+        assert code == 0 and f"report: {runs / 'report.html'}" in out, err
+    code, _, err = call(capsys, "report", str(runs / "report.html"), str(runs / "crossplay.json"))
+    assert code == 2 and "report.html" in err
+
+
+def test_a_bench_looks_into_its_folders_before_anything_starts(capsys, tmp_path):
+    todo = bench.jobs("tiny.yaml", load("tiny.yaml"), ["finetune", "joint"], [0], tmp_path / "b", references=False)
+    there = {key: getattr(todo[1].plan, key) for key in bench.TOLD_APART}
+    todo[1].folder.mkdir(parents=True)
+    (todo[1].folder / "run.json").write_text(json.dumps(there))
+    bench.check(todo)  # begun: to be gone on with
+    (todo[1].folder / "run.json").write_text(json.dumps(there | {"tier": "of another name"}))
+    bench.check(todo)  # of the same size
+    (todo[1].folder / "run.json").write_text(json.dumps(there | {"input": "blind", "hash": "another"}))
+    words = ["bench", "tiny.yaml", "--methods", "finetune,joint", "--no-references", "--out", "b"]
+    code, _, err = call(capsys, *words)
+    assert code == 2 and err.count("\n") == 1 and not todo[0].folder.exists()
+    assert "another run is there (input 'blind', not 'instructed'); choose another --out" in err
+
+
+def test_a_demo_of_another_size_has_a_folder_of_its_own(capsys, monkeypatch):
+    def told(out, *_):
+        raise ValueError(f"to {out}")
+
+    monkeypatch.setattr("ludus.curricula.demo.demo", told)
+    assert call(capsys, "demo")[2] == "ludus: to runs/demo\n"
+    assert call(capsys, "demo", "--tier", "smoke")[2] == "ludus: to runs/demo-smoke\n"
+    assert call(capsys, "demo", "--tier", "smoke", "--out", "mine")[2] == "ludus: to mine\n"
 
 
 def test_a_run_a_report_and_a_second_run(capsys, tmp_path):
@@ -183,12 +242,11 @@ def test_a_bench_whose_runs_fail_says_so_and_keeps_the_others(capsys, tmp_path):
     (tmp_path / "b" / "joint@ppo-0").mkdir(parents=True)
     (tmp_path / "b" / "joint@ppo-0" / "notes.txt").write_text("mine")
     (tmp_path / "b" / "scratch@ppo-0").mkdir()
-    (tmp_path / "b" / "scratch@ppo-0" / "run.json").write_text('{"hash": "of other settings", "seed": 0}')
-    (tmp_path / "b" / "scratch@ppo-0" / "metrics.json").write_text("{}")
     words = ["bench", "tiny.yaml", "--methods", "joint,finetune,scratch", "--no-references", "--out", "b"]
-    code, _, err = call(capsys, *words, "--results", "rows.jsonl")
+    with folder.locked(tmp_path / "b" / "scratch@ppo-0"):
+        code, _, err = call(capsys, *words, "--results", "rows.jsonl")
     assert code == 1 and "2 of 3 runs failed" in err and "holds files but no run.json" in err
-    assert "another run is there (hash 'of other settings'" in err
+    assert "another process runs here" in err and err.count("ludus:") == 1
     assert [r["label"] for r in references.read(tmp_path / "rows.jsonl")] == ["finetune@ppo"]
 
 

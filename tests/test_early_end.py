@@ -7,6 +7,7 @@ from test_runner import TINY, content, go, tiny
 
 from ludus.agents.learner import Learner
 from ludus.curricula import curriculum, plan, record, submit
+from ludus.curricula.curriculum import Tier
 from ludus.curricula.record import RunError
 from ludus.curricula.runner import Stopped
 
@@ -76,6 +77,14 @@ def test_without_evaluations_it_is_refused_and_in_the_joint_run_it_means_nothing
         live(tmp_path / "run", 0.05, evaluations=False)
     assert not (tmp_path / "run").exists()
     assert [p.enough for p in plan.plan(early(0.5), "maskable-ppo", regime="joint").parts] == [None]
+
+
+def test_a_stage_that_is_tried_once_cannot_end_early_and_so_is_refused_at_that_size():
+    made = early(0.5).model_copy(update={"tiers": {"full": Tier(), "smoke": Tier(per_stage=1)}})
+    assert plan.plan(made, "maskable-ppo").parts[0].enough == 0.5
+    with pytest.raises(ValueError, match="tier smoke needs per_stage of 2 or more"):
+        plan.plan(made, "maskable-ppo", tier="smoke")
+    assert plan.plan(made, "maskable-ppo", regime="joint", tier="smoke").parts[0].enough is None
 
 
 def test_the_hash_speaks_of_an_early_end_only_where_there_is_one():

@@ -453,7 +453,6 @@ def test_noise_is_a_copys_own_and_part_of_the_state():
         assert_same([here], [there])
 
 
-
 def test_wrong_settings_are_refused():
     with pytest.raises(ValueError, match="wordings are 'one' or 'all', not 'many'"):
         Instructed(make("Team"), wordings="many")

@@ -55,7 +55,9 @@ def test_the_learnt_encoder_stands_in_for_hashed_words():
 
 
 def test_other_wordings_are_for_learning_and_policies_are_tried_with_what_is_said(tmp_path, monkeypatch):
-    made = baselines.of("ludus/BasicGoal-v0").model_copy(update={"wordings": "all", "encoder": "learnt", "words_noise": 0.5})
+    made = baselines.of("ludus/BasicGoal-v0").model_copy(
+        update={"wordings": "all", "encoder": "learnt", "words_noise": 0.5}
+    )
     tries = made.evaluation.model_copy(update={"per_stage": 1, "episodes": 3, "last_episodes": 4})
     stages = (made.stages[0].model_copy(update={"steps": 2048}),)
     seen, view = [], interface.Instructed

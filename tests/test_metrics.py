@@ -119,6 +119,37 @@ def test_an_uneven_record_worked_by_hand():
         assert value(name, scores) == pytest.approx(wanted), name
 
 
+def test_a_task_that_comes_back_with_another_budget_is_held_against_learning_it_with_that_budget():
+    """Stages of 2, 1 and 1 evaluations: the second visit of a is shorter than its first."""
+    rows = [row(e, s, i, v, last) for e, (s, i, v, last) in enumerate(
+        [(0, 0, 0.5, False), (0, 0, 1.0, True), (1, 1, 0.5, True), (2, 0, 0.5, True)])]  # fmt: skip
+    rows[1] |= {"stage_step": 20}
+    scores = Scores.from_rows(rows, ["task0", "task1", "task0"])
+    assert scores.aucs.tolist() == [0.625, 0.5, 0.5]
+    assert value("forward_transfer", scores, References(scratch=[scores])) == 0
+    other = Scores.from_rows(rows[:3], ["task0", "task1"])  # of another plan: the first stage of that name
+    assert References(scratch=[other]).aucs(["task1", "task0"]).tolist() == [0.5, 0.625]
+
+
+def test_a_task_that_comes_back_is_one_task_of_the_average_and_says_so():
+    scores = record([[1, 0], [0, 1], [0, 1]], trained=(0, 1, 1))
+    assert value("average_performance", scores) == 0.5
+    assert "distinct tasks" in metrics.METRICS["average_performance"].formula
+
+
+def test_a_task_that_comes_back_is_neither_new_nor_forgotten_by_its_own_stage():
+    kept = record([[1, 0], [1, 1], [1, 1], [1, 1]], untrained=[0, 0], trained=(0, 1, 0, 1))
+    assert value("cora.zero_shot", kept) == 0 and value("cora.isolated_forgetting", kept) == 0
+    lost = record([[1, 0], [0, 1], [1, 0], [0, 1]], untrained=[0, 0], trained=(0, 1, 0, 1))
+    assert value("cora.isolated_forgetting", lost) == 1 and value("cora.zero_shot", lost) == 0
+
+
+def test_a_stage_whose_own_score_is_missing_is_missing_and_not_unlearnt():
+    scores = record([[NAN, 0, 0], [0.2, 1, 0], [0.2, 0.8, 1]])
+    found = measure("bars.forgetting", scores)
+    assert math.isnan(found.value) and found.note == "scores that it needs were not measured"
+
+
 def test_fading_loss_counts_the_evaluations_soon_after_the_stage_most():
     scores = record([[0.8, 0, 0], [0.4, 1, 0], [0.0, 1, 1]])
     near, far = np.exp(-2 * 10 / 20), np.exp(-2.0)
@@ -260,6 +291,29 @@ def test_what_must_be_said_of_references_stands_beside_what_is_held_against_them
     assert measure("forward_transfer", curves([0.5, 0.5]), held).note == (
         "references: made up, 1 seeds; stages ended early"
     )
+
+
+def test_a_missing_number_says_why_beside_what_is_known_of_it():
+    begun = Scores.from_rows([row(0, 0, 0, 0.5, True), row(0, 0, 1, 0.0, True)], ["task0", "task1"])
+    held = References(scratch=[record([[1, 0], [0, 1]])], joint=[record([[1, 1]], trained=())], label="made up")
+    for name in ("average_performance", "forgetting", "forward_transfer", "share_of_joint", "bars.learning"):
+        found = measure(name, begun, held)
+        assert math.isnan(found.value) and found.note.endswith("; the run has not ended"), name
+    assert measure("forward_transfer", record(PERFECT)).note == "no references"
+    holes = measure("average_performance", record([[1, NAN], [1, NAN]]))
+    assert holes.note.startswith("points: ") and holes.note.endswith("; scores that it needs were not measured")
+    alone = measure("average_performance", record([[NAN]]))
+    assert alone.note.endswith("; scores that it needs were not measured")
+    for name in ("forgetting", "forward_transfer", "meal.forward_transfer", "meal.forgetting"):
+        found = measure(name, record([[1, 0.5, 0.0]], trained=()), held)
+        assert found.note == "all tasks are trained at once: there are no stages", name
+
+
+def test_references_that_have_not_ended_are_counted_in_the_reason():
+    begun = Scores.from_rows([row(0, -1, i, 0.0, False) for i in range(3)], (), ["task0", "task1", "task2"])
+    held = References(joint=[record([[1, 1, 1]], trained=()), begun], label="made up")
+    found = measure("share_of_joint", record(PERFECT), held)
+    assert math.isnan(found.value) and found.note == "references: made up, 2 seeds; 1 of 2 have not ended"
 
 
 def test_without_references_nothing_is_made_up():

@@ -8,6 +8,7 @@ import os
 
 import pytest
 
+from ludus.curricula.metrics import compute
 from ludus.curricula.record import MAX_LINE, Record, RunError, inside, read_run
 
 
@@ -175,6 +176,14 @@ def test_a_run_folder_is_read(folder):
     assert run.costs == {"seconds": 3.5} and run.rows == ROWS
 
 
+@pytest.mark.parametrize("stages", [None, STAGES])
+def test_a_run_that_ended_before_its_first_evaluation_is_read_without_rows(folder, stages):
+    _settings(folder, curriculum={"name": "two", "stages": stages})
+    (folder / "evaluations.jsonl").unlink()
+    run = read_run(folder)
+    assert run.rows == [] and not run.scores.complete and compute(run.scores)["complete"] is False
+
+
 def test_a_plan_longer_than_the_record_is_not_complete(folder):
     Record(folder / "evaluations.jsonl").cut(2)
     assert not read_run(folder).scores.complete
@@ -185,6 +194,11 @@ def _outside(folder, name):
     elsewhere = folder.parent / f"elsewhere-{folder.name}"
     elsewhere.write_text("{}")
     (folder / name).symlink_to(elsewhere)
+
+
+def _nowhere(path):
+    path.unlink()
+    path.symlink_to(path.parent.parent / "not-there")
 
 
 def _pipe(folder):
@@ -203,7 +217,7 @@ def _sparse(path, size=2**31):
 
 HOSTILE = {
     "nothing there": lambda f: [(f / name).unlink() for name in ("run.json", "costs.json", "evaluations.jsonl")],
-    "no record": lambda f: (f / "evaluations.jsonl").unlink(),
+    "a link for a record that is not there": lambda f: _nowhere(f / "evaluations.jsonl"),
     "a link for settings": lambda f: _outside(f, "run.json"),
     "a link for the record": lambda f: _outside(f, "evaluations.jsonl"),
     "a link for costs": lambda f: _outside(f, "costs.json"),

@@ -1,6 +1,8 @@
 """A run is held against the joint and from-scratch runs under its own hash, wherever they come from, and no others."""
 
 import json
+import multiprocessing
+import os
 import shutil
 from pathlib import Path
 
@@ -8,7 +10,7 @@ import pytest
 from test_report import TASKS, life, make, told
 from test_runner import go, tiny
 
-from ludus.curricula import cli, plan, references, submit
+from ludus.curricula import cli, folder, plan, references, submit
 from ludus.curricula.metrics import measure
 from ludus.curricula.opening import describe
 from ludus.curricula.record import Run, RunError, read_run
@@ -128,6 +130,51 @@ def test_from_scratch_runs_that_ended_early_are_said_as_well(tmp_path):
     run, scratch = early(tmp_path, "finetune", 0, 0.9, False), early(tmp_path, "scratch", 0, 0.9, True)
     found = references.of(run, references.shelf([scratch]))
     assert found.note == "stages of the from-scratch runs ended early"
+
+
+def processes(count, work):
+    """Exit codes of processes that call work(number) at the same time."""
+    fork = multiprocessing.get_context("fork")
+    live = [fork.Process(target=work, args=(number,)) for number in range(count)]
+    for process in live:
+        process.start()
+    for process in live:
+        process.join()
+    return [process.exitcode for process in live]
+
+
+def test_processes_that_add_to_one_file_of_results_lose_no_row(tmp_path):
+    file, row = tmp_path / "rows.jsonl", references.row_of(make(tmp_path / "run"))
+
+    def add(number):
+        for seed in range(20):
+            references.add(file, [row | {"label": f"{number}@ppo", "seed": seed}])
+
+    assert processes(2, add) == [0, 0]
+    assert len(references.read(file)) == 40
+    assert {p.name for p in tmp_path.iterdir()} == {"run", "rows.jsonl", "rows.jsonl.lock"}
+
+
+def test_processes_that_write_one_file_leave_one_of_their_texts_and_nothing_else(tmp_path):
+    texts = [b"a" * 9000, b"b" * 90]
+
+    def write(number):
+        for _ in range(50):
+            folder.write(tmp_path / "report.html", texts[number])
+
+    assert processes(2, write) == [0, 0]
+    assert (tmp_path / "report.html").read_bytes() in texts and len(list(tmp_path.iterdir())) == 1
+
+
+def test_a_write_that_is_interrupted_leaves_the_old_file_alone(tmp_path, monkeypatch):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    (tmp_path / "rows").write_text("old")
+    monkeypatch.setattr(os, "replace", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        folder.write(tmp_path / "rows", b"new")
+    assert [p.read_text() for p in tmp_path.iterdir()] == ["old"]
 
 
 @pytest.fixture

@@ -218,6 +218,40 @@ def test_a_run_that_has_not_ended_has_no_final_numbers(tmp_path, evaluations):
     assert all("not learnt" not in told(tables.closing(run)) for run in runs)
 
 
+def test_one_run_without_a_record_does_not_hide_the_others(tmp_path):
+    for seed in range(2):
+        make(tmp_path / str(seed), seed=seed)
+    (tmp_path / "1" / "evaluations.jsonl").unlink()
+    runs = [read_run(tmp_path / str(seed)) for seed in range(2)]
+    page = report.write(runs, tmp_path / "report.html").read_text()
+    assert "has not ended (1 seed)" in page and "the run has not ended (missing in 1 of 2 seeds)" in page
+    assert "has not ended" in told(tables.comparison(runs))
+
+
+def test_a_report_says_of_each_method_what_was_reset_how_many_heads_it_has_and_what_it_is_held_against(tmp_path):
+    def said(*runs):
+        found = dict(reading(studies(list(runs))[0]))
+        return [found[about] for about in ("reset at a boundary", "policy", "references")]
+
+    usual = make(tmp_path / "a", settings={"rows": 64, "resets": {"critic": True}})
+    reset, policy, held = said(usual)
+    assert reset == "optimizer, buffer, critic; kept: exploration."
+    assert policy == "deterministic in evaluations; one head for all tasks." and held.startswith("none;")
+    heads = make(tmp_path / "b", methods=[{"name": "heads", "settings": {}}], label="heads@ppo")
+    reset, policy, held = said(usual, heads, make(tmp_path / "c", "joint"))
+    kept = "optimizer, buffer; kept: exploration"
+    assert reset == f"finetune@ppo: optimizer, buffer, critic; kept: exploration; heads@ppo: {kept}."
+    assert policy.endswith("; finetune@ppo: one head for all tasks; heads@ppo: a head for each task.")
+    assert "finetune@ppo: none; joint: 0 seeds" in held and "heads@ppo: runs of this report; joint: 1 seed" in held
+
+
+def test_a_stage_that_is_not_announced_resets_nothing():
+    resets = {"optimizer": True}
+    stages = [{"resets": resets}, {"resets": resets, "announced": False}]
+    found = words.resets({"curriculum": {"stages": stages}})
+    assert found == "optimizer; nothing where a stage is not announced"
+
+
 def test_one_seed_says_that_it_has_no_interval(bench):
     text = told(tables.comparison(bench[:1]))
     assert "one seed: no interval" in text and "[0" not in text

@@ -15,7 +15,7 @@ import pytest
 
 from ludus.agents.learner import Learner
 from ludus.agents.method import Method
-from ludus.curricula import actors, evaluation, opening, plan, record, runner
+from ludus.curricula import actors, evaluation, opening, plan, record, references, runner
 from ludus.curricula.curriculum import Curriculum
 from ludus.curricula.runner import Stopped
 from ludus.envs import UnknownName
@@ -386,7 +386,10 @@ def test_an_evaluation_counts_each_copy_once_and_its_last_step_alone():
 @pytest.mark.parametrize(
     ("wrong", "told"),
     [
-        ({"curriculum": lambda: tiny(algorithms={"ppo": {"rows": 15}}, stages=PAIRS, observation=40, action=8)}, "has 2 agents: its 15 rows"),
+        (
+            {"curriculum": lambda: tiny(algorithms={"ppo": {"rows": 15}}, stages=PAIRS, observation=40, action=8)},
+            "has 2 agents: its 15 rows",
+        ),
         ({"device": "cuda:99"}, "no device 'cuda:99' here, where torch finds"),
         ({"device": "gpu"}, "no device 'gpu': auto, cpu, cuda, or one of several such as cuda:1"),
     ],
@@ -416,7 +419,8 @@ def test_another_file_of_ones_own_is_another_run(tmp_path, monkeypatch):
     for factor in (1, 2):
         (tmp_path / "own.py").write_text(
             "from ludus.agents.method import Method\nfrom ludus.envs import make as build\n\n\nclass Mine(Method):\n"
-            f"    factor = {factor}\n\n\ndef make(num_envs=1, **settings):\n    return build('ludus/Reach-v0', num_envs)\n"
+            f"    factor = {factor}\n\n\n"
+            "def make(num_envs=1, **settings):\n    return build('ludus/Reach-v0', num_envs)\n"
         )
         (tmp_path / "home.yaml").write_text(house.read_text() + "\n" * factor)
         sys.modules.pop("own", None)
@@ -429,3 +433,8 @@ def test_another_file_of_ones_own_is_another_run(tmp_path, monkeypatch):
             plan.plan(tiny(stages=home), "ppo").hash,
         }
     assert len(hashes) == 6
+    run = go("run", curriculum=tiny(stages=own))
+    (tmp_path / "own.py").write_text("raise SystemExit('a record is read, not run')")
+    sys.modules.pop("own")
+    found = record.read_run(run)
+    assert references.plan_of(found, "sequence", keep_methods=True).hash == found.settings["hash"] in hashes

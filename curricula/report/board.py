@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ RANKED = "average_performance"
 
 def write(runs: Sequence[Run], out: Path) -> Path:
     """The page about runs, at out; returns out. Raises RunError for one seed of one method twice."""
-    boards = [_board(study) for study in studies(runs)]
+    boards = [_board(told) for study in studies(runs) for told in _by_input(study)]
     text = template("board.html").render(boards=boards, columns=COLUMNS, css=resource("style.css"))
     out = Path(out)
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -27,9 +28,19 @@ def write(runs: Sequence[Run], out: Path) -> Path:
     return out
 
 
+def _by_input(study: Study) -> list[Study]:
+    """A study for every input: who is told more is not compared with who is told less."""
+    inputs: dict[str, list[Group]] = {}
+    for group in study.groups:
+        inputs.setdefault(plain(group.settings.get("input")), []).append(group)
+    return [dataclasses.replace(study, groups=tuple(groups)) for groups in inputs.values()]
+
+
 def _board(study: Study) -> dict[str, Any]:
-    made = study.groups[0].settings["curriculum"]
+    settings = study.groups[0].settings
+    made = settings["curriculum"]
     about = {"name": study.name, "tier": study.tier, "about": plain(made.get("about"))}
+    about |= {"input": plain(settings.get("input"))}
     return about | {"steps": _steps(made.get("stages")), "lines": _lines(study)}
 
 
@@ -49,7 +60,7 @@ def _lines(study: Study) -> list[dict[str, Any]]:
 
 
 def _line(group: Group, rank: str) -> dict[str, Any]:
-    about = {key: plain(group.settings.get(key)) for key in ("input", "suite", "hash")}
+    about = {key: plain(group.settings.get(key)) for key in ("by", "suite", "hash")}
     cells = [cell(group, column.metric) for column in COLUMNS]
     return about | {"group": group, "rank": rank, "cells": cells, "hash": about["hash"][:8]}
 

@@ -142,9 +142,9 @@ def _plan(run: Run) -> tuple[str, ...]:
 
 
 def _groups(runs: list[Run], here: Shelf, shipped: Shelf) -> tuple[Group, ...]:
-    found: dict[tuple[str, str, str], list[Run]] = {}
+    found: dict[tuple[str, ...], list[Run]] = {}
     for run in runs:
-        key = run.label, plain(run.settings.get("input")), plain(run.settings.get("hash"))
+        key = (run.label, *(plain(run.settings.get(what)) for what in ("input", "hash", "by")))
         for other in found.setdefault(key, []):
             if other.seed == run.seed:
                 raise RunError(f"{run.folder}: the same seed of {run.label} as {other.folder}; leave one of them out")
@@ -161,13 +161,14 @@ def _held(same: list[Run], here: Shelf, shipped: Shelf) -> References:
     return references.of(next(filter(references.ended_early, same), same[0]), here, shipped)
 
 
-def _names(keys: list[tuple[str, str, str]]) -> dict[tuple[str, str, str], str]:
-    """The label; with input, then hash, where one label stands for several."""
-    labels, inputs = Counter(key[0] for key in keys), Counter(key[:2] for key in keys)
+def _names(keys: list[tuple[str, ...]]) -> dict[tuple[str, ...], str]:
+    """The label; with input, then hash, then who made it, where one label stands for several."""
+    shared = [Counter(key[:count] for key in keys) for count in range(4)]
     names = {}
-    for label, input, hash in keys:
-        parts = [label] + [input] * (labels[label] > 1) + [hash[:6]] * (inputs[label, input] > 1)
-        names[label, input, hash] = " · ".join(parts)
+    for key in keys:
+        label, input, hash, by = key
+        further = (part for count, part in enumerate((input, hash[:6], by), start=1) if shared[count][key[:count]] > 1)
+        names[key] = " · ".join(filter(None, (label, *further)))
     return names
 
 

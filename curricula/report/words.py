@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -49,8 +49,7 @@ def cell(group: Group, metric: str) -> Cell:
     """One number of one method. Learning carries a mark for every stage that was not learnt."""
     found = group.interval(metric)
     if not np.isfinite(found.estimate):
-        notes = group.notes(metric)
-        return Cell("—", "", _missing(group, metric, found, notes))
+        return Cell("—", "", _missing(group, metric, found))
     return Cell(number(found.estimate), span_of(found), "; ".join(_remarks(group, metric, found)))
 
 
@@ -64,13 +63,14 @@ def _remarks(group: Group, metric: str, found: Interval) -> Iterator[str]:
         yield found.note
 
 
-def _missing(group: Group, metric: str, found: Interval, notes: list[str]) -> str:
+def _missing(group: Group, metric: str, found: Interval) -> str:
     if group.regime == "joint" and metric != "share_of_joint":
         return "no stages"
     if group.regime == "scratch":
         return "each task alone"
     some = f" ({found.note})" if len(group.runs) > 1 else ""
-    return (notes[-1] if notes else "missing") + some
+    why = [note for value, note in group.values(metric) if not np.isfinite(value)]
+    return (why[-1] if why else "missing") + some
 
 
 def unlearnt(group: Group) -> str:
@@ -117,11 +117,9 @@ def _lost(group: Group) -> str:
 def reading(study: Study) -> list[tuple[str, str]]:
     """What must be said beside every number: (about, words)."""
     shown = study.sequences or study.groups
-    first = shown[0]
     episodes = sorted({int(n) for group in study.groups for s in group.scores for n in s.episodes[s.last].ravel() if n})
     points = "; ".join(dict.fromkeys(note for group in shown for note in group.notes("average_performance")))
     seeds = "; ".join(f"{group.name}: {_seeds(len(group.runs))}" for group in study.groups)
-    joint, scratch = len(first.references.joint), len(first.references.scratch)
     return [
         (
             "learnt",
@@ -140,32 +138,60 @@ def reading(study: Study) -> list[tuple[str, str]]:
             "(AUC − AUC of learning the task alone) ÷ (1 − that AUC), over the task's own stage: "
             "trapezoid between evaluations, the first score held back to the start.",
         ),
-        ("references", f"{first.references.label}; joint: {_seeds(joint)}, from scratch: {_seeds(scratch)}."),
+        ("references", _each(shown, _references)),
         (
             "seeds",
             f"{seeds}. Mean over seeds; in brackets the 95 % bootstrap interval ({statistics.RESAMPLES} resamples of "
             "whole seeds; for forward transfer and share of joint the references' seeds are drawn as well, by "
             "themselves, and a single one counts as exact). One seed gives no interval.",
         ),
-        ("policy", "deterministic in evaluations; one head for all tasks."),
+        ("policy", f"deterministic in evaluations; {_each(shown, _heads)}"),
         ("input", ", ".join(dict.fromkeys(plain(group.settings.get("input")) for group in study.groups)) + "."),
-        ("reset at a boundary", resets(first.settings) + "."),
+        ("reset at a boundary", _each(shown, lambda group: resets(group.settings))),
         ("published elsewhere", PUBLISHED),
     ]
 
 
+def _each(groups: Sequence[Group], said: Callable[[Group], str]) -> str:
+    """A sentence about groups: what is said of all of them, or of each that differs, by its name."""
+    words = {group.name: said(group) for group in groups}
+    if len(set(words.values())) == 1:
+        return f"{said(groups[0])}."
+    return "; ".join(f"{name}: {what}" for name, what in words.items()) + "."
+
+
+def _references(group: Group) -> str:
+    held = group.references
+    return f"{held.label}; joint: {_seeds(len(held.joint))}, from scratch: {_seeds(len(held.scratch))}"
+
+
+def _heads(group: Group) -> str:
+    methods = group.settings.get("methods")
+    own = any(isinstance(m, dict) and m.get("name") == "heads" for m in (methods if isinstance(methods, list) else ()))
+    return "a head for each task" if own else "one head for all tasks"
+
+
 def resets(settings: Mapping[str, Any]) -> str:
-    """What the curriculum starts afresh as a stage begins."""
-    stages = settings["curriculum"].get("stages")
-    found = [stage.get("resets") for stage in stages if isinstance(stage, dict)] if isinstance(stages, list) else []
+    """What starts afresh as a stage begins: as the stage says, or else the algorithm's settings.
+
+    A stage that is not announced starts nothing afresh.
+    """
+    listed = settings["curriculum"].get("stages")
+    stages = [stage for stage in listed if isinstance(stage, dict)] if isinstance(listed, list) else []
+    silent = any(stage.get("announced") is False for stage in stages)
+    found = [stage.get("resets") for stage in stages if stage.get("announced") is not False]
     each = [each for each in found if isinstance(each, dict)]
     if not each or len(each) < len(found):
         return "not stated in run.json"
+    of_algorithm = settings["settings"].get("resets") if isinstance(settings.get("settings"), dict) else None
+    usual = of_algorithm if isinstance(of_algorithm, dict) else {}
+    each = [own | usual | own for own in each]  # the second time for the values, the first for the order
     if any(found != each[0] for found in each):
         return "differs by stage, see the settings"
     names = [plain(name) for name, reset in each[0].items() if reset]
     kept = [plain(name) for name, reset in each[0].items() if not reset]
-    return f"{', '.join(names) or 'nothing'}" + (f"; kept: {', '.join(kept)}" if kept else "")
+    said = f"{', '.join(names) or 'nothing'}" + (f"; kept: {', '.join(kept)}" if kept else "")
+    return f"{said}; nothing where a stage is not announced" if silent else said
 
 
 def number(value: float) -> str:
