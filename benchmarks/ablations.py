@@ -32,7 +32,6 @@ TASKS = {  # steps, where they differ from curricula/baselines.yaml
     "ludus/Household-v0": None,
     "ludus/WorkshopEasy-v0": None,
     "ludus/Treasure-v0": None,
-    "ludus/Assistant-v0": None,
     "ludus/GridWorld-v0": None,
     "ludus/PushBlockGoal-v0": None,
     "ludus/FoodCollectorGoal-v0": None,

@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from importlib import metadata
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -369,10 +370,23 @@ def _print(*things: Any) -> None:
         console.print(thing, markup=not text, soft_wrap=text)
 
 
+def _version(asked: bool) -> None:
+    if asked:
+        print(f"ludus {metadata.version('ludus')}")
+        raise typer.Exit
+
+
+def _main(
+    version: Annotated[
+        bool, Option("--version", help="say which version this is", is_eager=True, callback=_version)
+    ] = (False),
+) -> None: ...
+
+
 def build(command: str = "") -> typer.Typer:
     """The app; of the commands that live elsewhere only `command` is really imported."""
     app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
-    app.callback(help="A suite for lifelong-learning agents: worlds, curricula, methods, measures.")(lambda: None)
+    app.callback(help="A suite for lifelong-learning agents: worlds, curricula, methods, measures.")(_main)
     for function in (envs, curricula, run, bench, report, demo):
         app.command()(function)
     for name, about in ELSEWHERE.items():
@@ -401,6 +415,8 @@ def invoke(arguments: Sequence[str]) -> int:
     except BrokenPipeError:
         return 1
     except Exception as error:
+        if type(error).__name__ == "NoArgsIsHelpError":  # its message is the whole help, which is more than a line
+            return invoke([*arguments, "--help"])
         if os.environ.get("LUDUS_DEBUG"):
             raise
         message = error.format_message() if hasattr(error, "format_message") else str(error)  # type: ignore[union-attr]

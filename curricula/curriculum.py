@@ -182,7 +182,7 @@ class Curriculum(_Frozen):
     encoder: what makes vectors of sentences: hashed words, or the learnt encoder, which has at most 64 of width.
     words_scale: the instruction's vector is multiplied by this; a louder sentence is sooner told from another.
     words_noise: while it is learnt, normal noise of this standard deviation is on every entry of the vector, drawn
-        whenever an instruction takes effect; beside wordings, what makes a policy follow words that it was never told.
+        whenever an instruction takes effect.
     wordings: while it is learnt, an instruction is told as it was said, or in any of its skill's wordings but the
         held-out ones, drawn whenever it takes effect; the policy is tried with what was said.
     algorithms: settings by algorithm; methods: default settings by method, or by "method@algorithm".

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
@@ -182,6 +183,8 @@ def command(
         for path in run_videos(what, out, seed):
             typer.echo(path)
         return
+    if os.sep in what and ":" not in what and not what.startswith(registry.NAMESPACE):
+        raise ValueError(f"{what}: neither a run's folder nor a task of `ludus envs`")
     policy = policy or "best"
     name = Path(f"{slug(registry.spec(what).id)}-{Path(policy).name}.mp4")
     file = name if out is None else out if out.suffix == ".mp4" else out / name

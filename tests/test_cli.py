@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from importlib import metadata
 
 import pytest
 from test_report import make
@@ -326,6 +327,17 @@ def test_a_bug_shows_its_traceback_where_one_asks_for_it(monkeypatch, capsys):
     monkeypatch.setenv("LUDUS_DEBUG", "1")
     with pytest.raises(RuntimeError):
         cli.invoke(["envs"])
+
+
+def test_who_says_nothing_is_shown_what_there_is(capsys):
+    assert cli.invoke([]) == 0
+    said = capsys.readouterr()
+    assert "Usage: ludus" in said.out and said.out.count("\n") > 10 and not said.err
+
+
+def test_it_says_its_version(capsys):
+    assert cli.invoke(["--version"]) == 0
+    assert capsys.readouterr().out == f"ludus {metadata.version('ludus')}\n"
 
 
 def test_help_is_quick():

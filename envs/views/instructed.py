@@ -36,8 +36,7 @@ class Instructed(Wrapper):
     wordings: "one": agents are told the sentence as it was said; "all": whenever an instruction takes effect, they are
         told it in any of its skill's wordings, never a held-out one, drawn from the copy's own generator.
     noise: standard deviation of normal noise on every entry of an agent's vector, drawn from the same generator
-        whenever an instruction takes effect (training with noise: Bishop 1995). Whoever has learnt with it goes by the
-        directions in which the sentences differ, and so follows others that differ in these, too.
+        whenever an instruction takes effect (training with noise: Bishop 1995).
 
     Attributes, (num_envs, agents) each: `asked`, `unparsed`: how often, over the copy's life.
     """
