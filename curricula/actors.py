@@ -196,14 +196,15 @@ def dressed(
 def player(id: str, policy: str, seed: int = 0) -> tuple[World, Callable[[dict], dict], str]:
     """One copy of a task, who acts in it, and what to call them.
 
-    policy: "scripted", "random", "shipped" (learnt, where one ships), "best" (that, or else the script), or a
-    run's folder, whose last policy acts. Raises ValueError where there is none.
+    policy: "scripted", "random", "shipped" (learnt, where one ships), "best" (that, or else the script), a policy's
+    file of its own (….safetensors, as `ludus export` writes it), or a run's folder, whose last policy acts. Raises
+    ValueError where there is none.
     """
     from . import policies
 
     id = registry.spec(id).id
-    if policy in ("shipped", "best"):
-        if found := policies.load(id):
+    if policy in ("shipped", "best") or policy.endswith(".safetensors"):
+        if found := policies.read(Path(policy), id) if policy.endswith(".safetensors") else policies.load(id):
             world, act, about = found
             success = about["success"].get(id, [None])[0]
             return world, learnt(world, act), f"learnt with {about['algorithm']}" + f" ({success:.0%})" * bool(success)

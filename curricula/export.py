@@ -15,7 +15,7 @@ import typer
 from ..envs import registry
 from ..envs.core import World
 from ..envs.views.joint import Joint
-from . import actors, policies, submit
+from . import actors, metrics, policies, submit
 from .record import Run, inside, read_run
 
 PLAIN = ("scripted", "random")  # who acts in the task itself; a learnt policy acts in its own body
@@ -108,7 +108,7 @@ def _card(run: Run, row: dict[str, Any]) -> str:
         license="apache-2.0", model_name=f"{run.curriculum} · {run.label} · seed {run.seed}",
     )  # fmt: skip
     measures = "\n".join(f"| {name} | {value:.3f} |" for name, value in row["metrics"].items())
-    tasks = ", ".join(run.scores.tasks)
+    tasks, first = ", ".join(run.scores.tasks), run.scores.tasks[0]
     text = f"""---
 {about.to_yaml()}
 ---
@@ -116,6 +116,7 @@ def _card(run: Run, row: dict[str, Any]) -> str:
 # {run.curriculum}, {run.label}, seed {run.seed}
 
 One policy that lived through {tasks}, made by Ludus {run.settings["suite"]}.
+{_learnt(run)}
 
 | measure | value |
 |---|--:|
@@ -123,16 +124,42 @@ One policy that lived through {tasks}, made by Ludus {run.settings["suite"]}.
 
 `policy.safetensors` holds the weights and says in its metadata how they are used; `run.json` every setting;
 `evaluations.jsonl` every evaluation, from which the measures can be computed again (`ludus report`).
+
+```python
+import numpy as np
+from ludus.curricula.actors import player
+
+world, act, who = player("{first}", "policy.safetensors")
+obs, info = world.reset(np.arange(1), [0])
+while not (step := world.step(act(obs))).done[0]:
+    obs = step.obs
+```
+
 One seed: no interval. The policy knows the tasks named here, in the body that `run.json` describes, and no others.
 """
     return str(ModelCard(text))
+
+
+def _learnt(run: Run) -> str:
+    """What of it was learnt: measures of forgetting mean nothing beside what was not."""
+    count, missed = len(run.scores.trained), metrics.unlearnt(run.scores)
+    if not count:
+        return "It learnt all of them at once."
+    told = f" (not {', '.join(missed)})" if missed else ""
+    return (
+        f"At the end of its own stage it succeeded in {metrics.LEARNT:.0%} of the episodes or more in "
+        f"{count - len(missed)} of {count} stages{told}. What was not learnt cannot be forgotten: read the measures so."
+    )
 
 
 def command(
     what: Annotated[str, typer.Argument(metavar="TASK_OR_RUN", help="a task's id, or the folder of a finished run")],
     out: Annotated[Path | None, typer.Option(help="where to  [default: datasets/, or hub/RUN]")] = None,
     policy: Annotated[
-        str | None, typer.Option(help="who acts: best, shipped, scripted, random, a run's folder  [default: scripted]")
+        str | None,
+        typer.Option(
+            help="who acts: best, shipped, scripted, random, a run's folder, or a policy's file  [default: scripted]"
+        ),
     ] = None,
     episodes: Annotated[int | None, typer.Option(help="of the dataset  [default: 20]", min=1)] = None,
     seed: Annotated[int | None, typer.Option(help="of the first episode  [default: 0]", min=0)] = None,

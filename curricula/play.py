@@ -291,7 +291,8 @@ def _match(env: str, agent: str | None, seed: int, against: str) -> Game:
 def command(
     env: Annotated[str, typer.Argument(metavar="ENV", help="a task's id")],
     policy: Annotated[
-        str | None, typer.Option(help="whom to watch: best, shipped, scripted, random, or a run's folder")
+        str | None,
+        typer.Option(help="whom to watch: best, shipped, scripted, random, a run's folder, or a policy's file"),
     ] = None,
     agent: Annotated[str | None, typer.Option(help="whom you move from the start; the policy plays the others")] = None,
     against: Annotated[

@@ -50,21 +50,26 @@ def ship(run: Run, path: Path) -> None:
 
 
 def load(task: str) -> tuple[World, actors.Act, dict[str, Any]] | None:
-    """(one copy of task in the policy's body, the policy, what the file says of itself); None where none ships.
-
-    Raises RunError for a file that is damaged.
-    """
+    """read() of the task's own file; None where none ships."""
     file = where(task)
     if not file.is_file():
         return None
     with resources.as_file(file) as path:
-        try:
-            with safe_open(path, "numpy") as opened:
-                about = json.loads((opened.metadata() or {})["ludus"])
-                weights = {k: opened.get_tensor(k) for k in opened.keys()}  # noqa: SIM118
-            made = Curriculum.model_validate_json(json.dumps(about["curriculum"]))
-        except (SafetensorError, KeyError, ValueError, OSError) as error:
-            raise RunError(f"{path}: not a policy of ours: {' '.join(str(error).split())[:160]}") from None
+        return read(path, task)
+
+
+def read(path: Path, task: str) -> tuple[World, actors.Act, dict[str, Any]]:
+    """(one copy of task in the policy's body, the policy, what the file says of itself).
+
+    Raises RunError for a file that is damaged, or no policy.
+    """
+    try:
+        with safe_open(path, "numpy") as opened:
+            about = json.loads((opened.metadata() or {})["ludus"])
+            weights = {k: opened.get_tensor(k) for k in opened.keys()}  # noqa: SIM118
+        made = Curriculum.model_validate_json(json.dumps(about["curriculum"]))
+    except (SafetensorError, KeyError, ValueError, OSError) as error:
+        raise RunError(f"{path}: not a policy of ours: {' '.join(str(error).split())[:160]}") from None
     world, act = actors.dressed(made, about["input"], about["algorithm"], about["settings"], task, weights)
     return world, act, about
 

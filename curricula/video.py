@@ -169,7 +169,10 @@ def command(
     out: Annotated[Path | None, typer.Option(help="the mp4, or the folder of films")] = None,
     policy: Annotated[
         str | None,
-        typer.Option(help="who acts in a task: best, shipped, scripted, random, a run's folder  [default: best]"),
+        typer.Option(
+            help="who acts in a task: best, shipped, scripted, random, a run's folder, or a policy's"
+            " file  [default: best]"
+        ),
     ] = None,
     seed: Annotated[int, typer.Option(help="of the first episode; the next ones count up", min=0)] = 0,
     seconds: Annotated[float | None, typer.Option(help="about how long a task's film is", min=0)] = None,

@@ -10,7 +10,7 @@ from safetensors.numpy import load_file
 from test_runner import go
 
 from ludus import envs
-from ludus.curricula import cli, export
+from ludus.curricula import actors, cli, export
 
 
 @pytest.mark.parametrize("task", ["ludus/Reach-v0", "ludus/Crossing-v0", "ludus/Household-v0"])
@@ -56,6 +56,11 @@ def test_a_run_becomes_a_folder_with_a_card_weights_and_its_record(tmp_path, cap
     assert weights.keys() == last.keys() and all(np.array_equal(weights[k], last[k]) for k in last)
     assert (out / "evaluations.jsonl").read_bytes() == (run / "evaluations.jsonl").read_bytes()
     assert json.loads((out / "run.json").read_text())["label"] == "finetune@ppo"
+    world, act, who = actors.player("Reach-v0", str(out / "policy.safetensors"))
+    _, same, _ = actors.player("Reach-v0", str(run))
+    obs, _ = world.reset(np.arange(1), [0])
+    np.testing.assert_array_equal(act(obs)["arm"], same(obs)["arm"])
+    assert who.startswith("learnt with ppo") and "of 2 stages (not" in (out / "README.md").read_text()
     kept = run / "policies" / "stage-1.safetensors"
     kept.write_bytes(kept.read_bytes()[:300])
     capsys.readouterr()
