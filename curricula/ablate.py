@@ -185,6 +185,8 @@ def instructor(run: Run) -> Any:
     from ..agents.instructors import make
 
     name, learnt = run.settings["instructor"], run.folder / LEARNT
+    if ":" in name:
+        raise RunError(f"{run.folder}: its instructor {name!r} is code of somebody's own: a folder's word runs none")
     if name == "language-model" and learnt.is_dir() and not learnt.is_symlink():
         return make(name, speaker(run, learnt))
     return make(name, speaker(run))

@@ -37,7 +37,10 @@ Json = Annotated[bool, Option("--json", help="print JSON, for machines")]
 Tier = Annotated[str, Option(help="smoke, small or full, as far as the curriculum has them")]
 Input = Annotated[str, Option(help="what the policy is told: instructed, blind, task-id or goal-id")]
 Instructor = Annotated[
-    str | None, Option(help="who instructs: fixed, script or language-model  [default: as the curriculum says]")
+    str | None,
+    Option(
+        help="who instructs: fixed, script, language-model, or module:Class of your own  [default: the curriculum's]"
+    ),
 ]
 Model = Annotated[
     str | None,

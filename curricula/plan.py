@@ -48,7 +48,7 @@ class Part:
 class Plan:
     """A run, resolved. curriculum: at its tier; settings: of the algorithm, rows included; methods: name, settings.
 
-    own: task -> fingerprints of somebody's own code and file, where it is made by such.
+    own: task, or instructor -> fingerprints of somebody's own code and file, where it is made by such.
     """
 
     curriculum: Curriculum
@@ -216,9 +216,11 @@ def plan(
     """Resolve and check everything. Raises ValueError (UnknownName with the nearest names) for what is wrong.
 
     algorithm: a name of ALGORITHMS or of outsider.BUILT_IN, or where code is allowed somebody's own, 'module:Class'.
-    instructor: None is the curriculum's own. language_model: which one it is, and how it is asked (speakers.settled).
+    instructor: None is the curriculum's own; 'module:Class', where code is allowed, is somebody's. language_model:
+        which one it is, and how it is asked (speakers.settled).
     """
-    from ..agents.instructors import INSTRUCTORS, speakers
+    from ..agents import instructors
+    from ..agents.instructors import speakers
     from ..agents.interface import INPUTS
     from ..agents.outsider import foreign, outside
     from ..agents.team.teams import TEAMS, meets
@@ -228,9 +230,11 @@ def plan(
         raise ValueError(f"{algorithm!r} would run code of its own; allow it with --allow-code")
     if outside(algorithm) and methods:
         raise ValueError(f"{methods[0]!r} works on Stable-Baselines3's algorithms, and {algorithm!r} is none")
-    for name, known, kind in ((input, INPUTS, "input"), (instructor, INSTRUCTORS, "instructor")):
-        if name not in known:
-            raise registry.nearest(name, list(known), kind)
+    if input not in INPUTS:
+        raise registry.nearest(input, list(INPUTS), "input")
+    if ":" in instructor and not allow_code:
+        raise ValueError(f"{instructor!r} would run code of its own; allow it with --allow-code")
+    teller = instructors.find(instructor)
     if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", device):
         raise ValueError(f"no device {device!r}: auto, cpu, cuda, or one of several such as cuda:1")
     if learns not in LEARNS:
@@ -257,7 +261,9 @@ def plan(
         raise ValueError(f"packnet freezes weights, and a meeting of {teams[0]} moves them all: choose one of them")
     settings = _settings(sized, algorithm)
     _league(sized, algorithm)
-    beside = memory, learns, speaker, {s.task: found for s in sized.tasks if (found := _own(s))}
+    own = {s.task: found for s in sized.tasks if (found := _own(s))}
+    own |= {instructor: revisions.fingerprint(teller)} if ":" in instructor else {}
+    beside = memory, learns, speaker, own
     return Plan(sized, algorithm, settings, chosen, regime, input, instructor, tier, seed, device, *beside)
 
 

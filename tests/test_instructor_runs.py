@@ -12,10 +12,10 @@ import pytest
 from ludus.agents.instructors import INSTRUCTORS, LanguageModel, loading
 from ludus.agents.instructors.scenes import digest
 from ludus.agents.learner import Learner
-from ludus.curricula import ablate, attribution, runner
+from ludus.curricula import ablate, attribution, references, runner
 from ludus.curricula.curriculum import Curriculum
 from ludus.curricula.plan import plan
-from ludus.curricula.record import RunError
+from ludus.curricula.record import RunError, read_run
 
 TINY = {
     "name": "tiny",
@@ -131,3 +131,26 @@ def test_a_stage_without_a_timeout_is_hashed_as_before_there_were_any():
     twice = [TINY["stages"][0], TINY["stages"][0] | {"timeout": 7}]
     with pytest.raises(ValueError, match="other settings in another stage"):
         Curriculum.model_validate_json(json.dumps(TINY | {"stages": twice}))
+
+
+class Last:
+    """Somebody's own: the last of what is feasible, whoever asks."""
+
+    reads_scene = True
+
+    def instruct(self, briefings, states):
+        return [(b.feasible or (b.goal,))[-1] for b in briefings], list(states)
+
+
+def test_an_instructor_of_ones_own_instructs_where_code_is_allowed(tmp_path):
+    name, how = f"{__name__}:Last", {"threads": 1, "out": tmp_path / "run"}
+    with pytest.raises(ValueError, match="would run code of its own; allow it with --allow-code"):
+        runner.run(tiny(), instructor=name, **how)
+    with pytest.raises(ValueError, match="is no instructor: a class whose instruct"):
+        runner.run(tiny(), instructor=f"{__name__}:tiny", allow_code=True, **how)
+    run = read_run(runner.run(tiny(), instructor=name, allow_code=True, **how))
+    assert run.settings["instructor"] == name and list(run.settings["own"]) == [name]
+    assert run.costs["instructor_calls"] > 0
+    assert references.plan_of(run, "sequence", keep_methods=True).hash == run.settings["hash"]
+    with pytest.raises(RunError, match="is code of somebody's own"):
+        ablate.instructor(run)
