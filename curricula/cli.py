@@ -50,7 +50,7 @@ Mode = Annotated[str | None, Option(help="how the language model instructs: choo
 Address = Annotated[str | None, Option(help="ask --model behind this OpenAI-like address, up to and with /v1")]
 Online = Annotated[bool, Option("--online", help="fetch --model from the hub where it is not on this machine")]
 Device = Annotated[str, Option(help="auto, cpu or cuda")]
-AllowCode = Annotated[bool, Option("--allow-code", help="load code: tasks that are 'module:callable', and agents")]
+AllowCode = Annotated[bool, Option("--allow-code", help="load code of your own: whatever is named 'module:name'")]
 Agent = Annotated[str | None, Option(help="an agent of your own, module:Class with act and learn; needs --allow-code")]
 
 

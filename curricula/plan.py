@@ -168,7 +168,7 @@ def label(methods: Sequence[str], regime: str, algorithm: str) -> str:
 def parse(text: str, algorithm: str = "ppo") -> tuple[str, tuple[str, ...], str]:
     """(algorithm, methods, regime) of METHOD[+METHOD][@ALGORITHM]; finetune, joint and scratch stand alone.
 
-    An algorithm that is somebody's own, 'module:Class', is taken as it is.
+    What is somebody's own, 'module:Class', is taken as it is: nothing is loaded.
 
     Raises UnknownName with the nearest names.
     """
@@ -179,7 +179,7 @@ def parse(text: str, algorithm: str = "ppo") -> tuple[str, tuple[str, ...], str]
         raise ValueError(f"{regimes[0]!r} trains without methods; it cannot stand in {text!r}")
     if regimes:
         return _algorithm(at or algorithm), (), REGIMES[regimes[0]]
-    return _algorithm(at or algorithm), tuple(_method(n)[0] for n in names), "sequence"
+    return _algorithm(at or algorithm), tuple(n if ":" in n else _method(n)[0] for n in names), "sequence"
 
 
 def agent(name: str | None) -> str | None:
@@ -222,18 +222,16 @@ def plan(
     from ..agents import instructors
     from ..agents.instructors import speakers
     from ..agents.interface import INPUTS
-    from ..agents.outsider import foreign, outside
+    from ..agents.outsider import outside
     from ..agents.team.teams import TEAMS, meets
 
     algorithm, instructor = _algorithm(algorithm), instructor or curriculum.instructor
-    if foreign(algorithm) and not allow_code:
-        raise ValueError(f"{algorithm!r} would run code of its own; allow it with --allow-code")
+    for name in [n for n in (algorithm, instructor, *methods) if ":" in n and not allow_code]:
+        raise ValueError(f"{name!r} would run code of its own; allow it with --allow-code")
     if outside(algorithm) and methods:
         raise ValueError(f"{methods[0]!r} works on Stable-Baselines3's algorithms, and {algorithm!r} is none")
     if input not in INPUTS:
         raise registry.nearest(input, list(INPUTS), "input")
-    if ":" in instructor and not allow_code:
-        raise ValueError(f"{instructor!r} would run code of its own; allow it with --allow-code")
     teller = instructors.find(instructor)
     if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", device):
         raise ValueError(f"no device {device!r}: auto, cpu, cuda, or one of several such as cuda:1")

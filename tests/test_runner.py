@@ -412,6 +412,12 @@ def test_a_run_that_was_ended_as_it_wrote_its_first_file_begins_anew(tmp_path):
 # Somebody's own code and files are part of what a run is
 
 
+def test_no_method_of_ones_own_runs_where_code_is_not_allowed(tmp_path):
+    assert plan.parse("nowhere:Mine+replay")[1] == ("nowhere:Mine", "replay")  # nor is it looked for
+    with pytest.raises(ValueError, match="'nowhere:Mine' would run code of its own; allow it with --allow-code"):
+        go(tmp_path / "run", methods=["nowhere:Mine"])
+
+
 def test_another_file_of_ones_own_is_another_run(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     house = Path(__file__).parents[1] / "assets" / "text" / "household.yaml"
@@ -428,7 +434,7 @@ def test_another_file_of_ones_own_is_another_run(tmp_path, monkeypatch):
         own = [{"task": "own:make", "steps": 1000}]
         home = [{"task": "ludus/Household-v0", "steps": 1000, "settings": {"file": "home.yaml"}}]
         hashes |= {
-            plan.plan(tiny(), "ppo", ["own:Mine"]).hash,
+            plan.plan(tiny(), "ppo", ["own:Mine"], allow_code=True).hash,
             plan.plan(tiny(stages=own), "ppo").hash,
             plan.plan(tiny(stages=home), "ppo").hash,
         }
