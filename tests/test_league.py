@@ -293,7 +293,7 @@ def test_settings_of_a_league_are_hashed_where_they_are_not_as_usual_and_somebod
 def test_wrong_settings_of_a_league_are_refused_by_name_before_anything_starts():
     with pytest.raises(UnknownName, match="no setting of league 'evry'; did you mean every"):
         plan(duels(evry=128), allow_code=True)
-    with pytest.raises(ValueError, match="league: every and swap from 1"):
+    with pytest.raises(ValueError, match="league: every must be a whole number, 1 or more, not 0"):
         plan(duels(every=0), allow_code=True)
 
 

@@ -335,7 +335,8 @@ def test_quotas_are_equal_however_long_the_tasks_were():
         flat = column[:, :, 0] * 0
         buffer = SimpleNamespace(buffer_size=count, full=True, pos=0, n_envs=1, observations=column, actions=column,
                                  next_observations=column, rewards=flat, dones=flat, timeouts=flat)  # fmt: skip
-        quotas.on_task_end(SimpleNamespace(model=SimpleNamespace(replay_buffer=buffer)), "task")  # type: ignore[arg-type]
+        held = SimpleNamespace(model=SimpleNamespace(replay_buffer=buffer), places=lambda count=count: np.arange(count))
+        quotas.on_task_end(held, "task")  # type: ignore[arg-type]
         drawn.append([len(t["rewards"]) for t in quotas.memory.tasks])
     assert drawn == [[10], [10, 15], [10, 10, 10]]
 
