@@ -240,7 +240,7 @@ def plan(
     if (memory or learns != "never") and instructor != "language-model":
         raise ValueError(f"the instructor {instructor!r} neither remembers nor learns; that needs language-model")
     if language_model and instructor != "language-model":
-        raise ValueError(f"a language model is said, and the instructor is {instructor!r}; that needs language-model")
+        raise ValueError(f"which language model is said, but the instructor is {instructor!r}; say --instructor language-model as well")
     speaker = speakers.settled(language_model or {})
     if regime not in REGIMES.values():
         raise registry.nearest(regime, list(REGIMES.values()), "regime")

@@ -83,7 +83,7 @@ def test_what_is_wrong_is_one_line_before_anything_starts(life, said, told):
 
 
 def test_only_a_language_model_has_a_model(life):
-    with pytest.raises(ValueError, match="the instructor is 'fixed'; that needs language-model"):
+    with pytest.raises(ValueError, match="the instructor is 'fixed'; say --instructor language-model"):
         plan(life, life.usual, language_model={"mode": "write"})
 
 
