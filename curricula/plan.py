@@ -240,7 +240,8 @@ def plan(
     if (memory or learns != "never") and instructor != "language-model":
         raise ValueError(f"the instructor {instructor!r} neither remembers nor learns; that needs language-model")
     if language_model and instructor != "language-model":
-        raise ValueError(f"which language model is said, but the instructor is {instructor!r}; say --instructor language-model as well")
+        told = f"which language model is said, but the instructor is {instructor!r}"
+        raise ValueError(f"{told}; say --instructor language-model as well")
     speaker = speakers.settled(language_model or {})
     if regime not in REGIMES.values():
         raise registry.nearest(regime, list(REGIMES.values()), "regime")
