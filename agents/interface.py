@@ -84,17 +84,15 @@ class Interface:
         partners: Mapping[str, Any] | None = None,
         timeout: int | None = None,
         wordings: str = "one",
-        noise: float = 0.0,
     ) -> World:
         """copies of the task, instructed and in this body. Raises WidthError if the task does not fit.
 
         partners: group -> who plays it, so that the other groups are left to the policy.
-        timeout: steps after which an instruction has timed out, wordings and noise: as of Instructed.
+        timeout: steps after which an instruction has timed out, and wordings: as of Instructed.
         """
         world = team.make(task, copies, partners, **(settings or {}))
         encode = encode or ENCODERS[self.encoder](self.words)
-        told = {"timeout": timeout, "wordings": wordings, "noise": noise}
-        instructed = Instructed(self._flat(world), encode, instruct, **self.reward, **told)
+        instructed = Instructed(self._flat(world), encode, instruct, **self.reward, timeout=timeout, wordings=wordings)
         return Body(instructed, self, self.tasks.index(task) if task in self.tasks else 0)
 
     def _flat(self, world: World) -> World:

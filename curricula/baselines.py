@@ -23,7 +23,7 @@ class Baseline(pydantic.BaseModel):
     """How one task is learnt: steps in rows stepped; the rest where it differs from what all tasks share.
 
     rows, decay and bound are of the algorithm that comes first; ppo and masked are keywords of PPO and of masked PPO.
-    words: width of the instruction's vector; encoder, words_scale, words_noise, wordings, evaluation: of a curriculum.
+    words: width of the instruction's vector; encoder, words_scale, wordings, evaluation: of a curriculum.
     """
 
     model_config = pydantic.ConfigDict(frozen=True, extra="forbid", strict=True)
@@ -39,7 +39,6 @@ class Baseline(pydantic.BaseModel):
     words: int = 16
     encoder: Literal["words", "learnt"] = "words"
     words_scale: float = 1.0
-    words_noise: float = 0.0
     wordings: Literal["one", "all"] = "one"
     evaluation: Evaluation = EVALUATION
 
@@ -78,7 +77,6 @@ def of(task: str) -> Curriculum:
         words=one.words,
         encoder=one.encoder,
         words_scale=one.words_scale,
-        words_noise=one.words_noise,
         wordings=one.wordings,
         evaluation=one.evaluation,
         stages=(stage,),

@@ -379,11 +379,10 @@ def _version(asked: bool) -> None:
         raise typer.Exit
 
 
-def _main(
-    version: Annotated[
-        bool, Option("--version", help="say which version this is", is_eager=True, callback=_version)
-    ] = (False),
-) -> None: ...
+Version = Annotated[bool, Option("--version", help="say which version this is", is_eager=True, callback=_version)]
+
+
+def _main(version: Version = False) -> None: ...
 
 
 def build(command: str = "") -> typer.Typer:

@@ -181,8 +181,6 @@ class Curriculum(_Frozen):
     instructor: who instructs unless one says otherwise.
     encoder: what makes vectors of sentences: hashed words, or the learnt encoder, which has at most 64 of width.
     words_scale: the instruction's vector is multiplied by this; a louder sentence is sooner told from another.
-    words_noise: while it is learnt, normal noise of this standard deviation is on every entry of the vector, drawn
-        whenever an instruction takes effect.
     wordings: while it is learnt, an instruction is told as it was said, or in any of its skill's wordings but the
         held-out ones, drawn whenever it takes effect; the policy is tried with what was said.
     algorithms: settings by algorithm; methods: default settings by method, or by "method@algorithm".
@@ -199,7 +197,6 @@ class Curriculum(_Frozen):
     instructor: Literal["fixed", "script", "language-model"] = "fixed"
     encoder: Literal["words", "learnt"] = "words"
     words_scale: Annotated[float, Field(gt=0, le=1000)] = 1.0
-    words_noise: Annotated[float, Field(ge=0, le=10)] = 0.0
     wordings: Literal["one", "all"] = "one"
     reward: Reward = Reward()
     evaluation: Evaluation = Evaluation()
@@ -229,7 +226,7 @@ class Curriculum(_Frozen):
         So it always was written, and hashed.
         """
         usual: dict[str, Any] = {"actions": "auto", "bins": 7, "instructor": "fixed"}
-        usual |= {"encoder": "words", "words_scale": 1.0, "words_noise": 0.0, "wordings": "one"}
+        usual |= {"encoder": "words", "words_scale": 1.0, "wordings": "one"}
         return {k: v for k, v in write(self).items() if k not in usual or v != usual[k]}
 
     @pydantic.model_validator(mode="after")

@@ -290,7 +290,7 @@ class Life:
         partners = [self.tasks[i].partners for i in part.tasks]
         shares = [self.plan.share(name) for name in names]
         how: dict[str, Any] = {"timeouts": [self.tasks[i].timeout for i in part.tasks], "instruct": self.mind.instruct}
-        how |= {"wordings": self.plan.curriculum.wordings, "noise": self.plan.curriculum.words_noise}
+        how["wordings"] = self.plan.curriculum.wordings
         return self.body.env(names, self.plan.settings["rows"], settings, partners, shares, **how)
 
     def _settings(self, task: int) -> dict[str, Any]:

@@ -344,7 +344,7 @@ def command(
 
     console = Console()
     ids = [registry.spec(id).id for id in envs or registry.ids("mujoco")]
-    if other := next((id for id in ids if not ppo and not {"mujoco", "unity"} & set(registry.spec(id).tags)), None):
+    if other := next((id for id in ids if not ppo and "text" in registry.spec(id).tags), None):
         raise ValueError(f"{other} has no engine to be timed against: name one of `ludus envs robots` or `games`")
     about = machine()
     if as_json:

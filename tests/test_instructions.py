@@ -414,53 +414,12 @@ def test_how_it_is_said_does_not_say_what_is_to_be_done():
     assert ((counts - expected) ** 2 / expected).sum() < 3 * counts.size  # chi-square: its mean is about its size
 
 
-def noisy(copies, seeds=None, **settings):
-    """A view whose vectors are blurred, and what its agents observe at every step: {agent: (steps, copies, width)}."""
-    view = Instructed(make("Team", copies, max_episode_steps=4), **settings)
-    seeds = list(range(copies)) if seeds is None else seeds
-    actor = Actor(view, seeds)
-    seen = [view.reset(np.arange(copies), seeds)[0]] + [autoreset.step(view, actor())[1] for _ in range(12)]
-    return view, {a: np.stack([obs[a] for obs in seen]) for a in view.agents}
-
-
-def test_noise_is_on_the_words_alone_and_stands_until_the_next_instruction():
-    view, blurred = noisy(200, noise=0.5)
-    _, plain = noisy(200)
-    width = view._book.width
-    for agent in view.agents:
-        np.testing.assert_array_equal(blurred[agent][..., :-width], plain[agent][..., :-width])
-        noise = blurred[agent][0, :, -width:] - plain[agent][0, :, -width:]
-        assert abs(noise.mean()) < 0.03 and abs(noise.std() - 0.5) < 0.03
-        assert abs(np.corrcoef(noise, rowvar=False) - np.eye(width)).max() < 0.35
-        first, second, later = (blurred[agent][t, :, -width:] for t in (0, 1, -1))
-        assert (first == second).all(axis=1).mean() > 0.9  # the others had carried theirs out
-        assert (first != later).all()  # of another episode
-    first, second = (blurred[a][0, :, -width:] - plain[a][0, :, -width:] for a in view.agents[:2])
-    assert abs(np.corrcoef(first.ravel(), second.ravel())[0, 1]) < 0.1
-
-
-def test_noise_is_a_copys_own_and_part_of_the_state():
-    _, many = noisy(6, noise=0.5, wordings="all")
-    view, few = noisy(2, [3, 5], noise=0.5, wordings="all")
-    for agent in view.agents:
-        np.testing.assert_array_equal(few[agent], many[agent][:, [3, 5]])
-    twin = Instructed(make("Team", 2, max_episode_steps=4), noise=0.5, wordings="all")
-    obs, _ = twin.restore(view.state())
-    assert_same([obs], [{a: few[a][-1] for a in view.agents}])
-    actors = Actor(view, [0, 1]), Actor(twin, [0, 1])
-    for _ in range(9):
-        (_, here, _), (_, there, _) = (autoreset.step(w, act()) for w, act in zip((view, twin), actors, strict=True))
-        assert_same([here], [there])
-
-
 def test_wrong_settings_are_refused():
     with pytest.raises(ValueError, match="wordings are 'one' or 'all', not 'many'"):
         Instructed(make("Team"), wordings="many")
     for wrong in ({"delay": -1}, {"timeout": 0}):
         with pytest.raises(ValueError, match="delay must be 0 or more and timeout 1 or more"):
             Instructed(make("Team"), **wrong)  # pyright: ignore[reportArgumentType]
-    with pytest.raises(ValueError, match="noise is a standard deviation, 0 or more, not -1"):
-        Instructed(make("Team"), noise=-1)
 
 
 @pytest.mark.parametrize("name", IDS)

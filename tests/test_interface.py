@@ -55,25 +55,22 @@ def test_the_learnt_encoder_stands_in_for_hashed_words():
 
 
 def test_other_wordings_are_for_learning_and_policies_are_tried_with_what_is_said(tmp_path, monkeypatch):
-    made = baselines.of("ludus/BasicGoal-v0").model_copy(
-        update={"wordings": "all", "encoder": "learnt", "words_noise": 0.5}
-    )
+    made = baselines.of("ludus/BasicGoal-v0").model_copy(update={"wordings": "all", "encoder": "learnt"})
     tries = made.evaluation.model_copy(update={"per_stage": 1, "episodes": 3, "last_episodes": 4})
     stages = (made.stages[0].model_copy(update={"steps": 2048}),)
     seen, view = [], interface.Instructed
     monkeypatch.setattr(
         interface,
         "Instructed",
-        lambda world, encode, *a, wordings, noise, **k: (
-            seen.append((world.num_envs, wordings, type(encode).__name__, noise))
-            or view(world, encode, *a, wordings=wordings, noise=noise, **k)
+        lambda world, encode, *a, wordings, **k: (
+            seen.append((world.num_envs, wordings, type(encode).__name__))
+            or view(world, encode, *a, wordings=wordings, **k)
         ),
     )
     runner.run(made.model_copy(update={"stages": stages, "evaluation": tries}), out=tmp_path / "run")
-    ways = {wordings: {n for n, way, *_ in seen if way == wordings} for wordings in ("one", "all")}
+    ways = {wordings: {n for n, way, _ in seen if way == wordings} for wordings in ("one", "all")}
     assert {3, 4} <= ways["one"] and ways["all"] == {made.algorithms[made.usual].rows}
-    assert {kind for _, _, kind, _ in seen} == {"TextEncoder"}
-    assert {(way, noise) for _, way, _, noise in seen} == {("one", 0.0), ("all", 0.5)}
+    assert {kind for _, _, kind in seen} == {"TextEncoder"}
 
 
 def test_a_goal_number_tells_goals_apart_that_no_observation_does():

@@ -35,8 +35,6 @@ class Instructed(Wrapper):
     delay: an instruction asked for at step t takes effect at step t + delay; an episode starts with the goal till then.
     wordings: "one": agents are told the sentence as it was said; "all": whenever an instruction takes effect, they are
         told it in any of its skill's wordings, never a held-out one, drawn from the copy's own generator.
-    noise: standard deviation of normal noise on every entry of an agent's vector, drawn from the same generator
-        whenever an instruction takes effect (training with noise: Bishop 1995).
 
     Attributes, (num_envs, agents) each: `asked`, `unparsed`: how often, over the copy's life.
     """
@@ -52,25 +50,20 @@ class Instructed(Wrapper):
         timeout: int | None = None,
         delay: int = 0,
         wordings: str = "one",
-        noise: float = 0.0,
     ):
         super().__init__(world)
         if delay < 0 or (timeout is not None and timeout < 1):
             raise ValueError(f"delay must be 0 or more and timeout 1 or more, not {delay} and {timeout}")
         if wordings not in WORDINGS:
             raise ValueError(f"wordings are {' or '.join(map(repr, WORDINGS))}, not {wordings!r}")
-        if not 0 <= noise < np.inf:
-            raise ValueError(f"noise is a standard deviation, 0 or more, not {noise}")
         self._instruct, self._weights, self._delay = instruct, (progress, success, failure), delay
-        self._several, self._noise = wordings == "all", noise
-        self._streams = Streams(self.num_envs) if self._several or noise else None
+        self._streams = Streams(self.num_envs) if wordings == "all" else None
         self._timeout = timeout or 0  # an age is 1 or more: 0 never comes
         self._book = _PhraseBook(world, encode or HashedWords(16))
         self.observation_spaces = {a: _wider(s, self._book.width) for a, s in world.observation_spaces.items()}
         table = (self.num_envs, len(self.agents))
         self._current = np.zeros(table, int)  # places in the phrase book, which begins with the goals
         self._told_as = np.zeros(table, int)  # the same in the words that agents are told
-        self._blur = np.zeros((*table, self._book.width if noise else 0), np.float32)  # the noise on their vectors
         self._coming = np.zeros(table, int)  # what was asked for and has not taken effect
         self._wait = np.zeros(table, int)  # steps until it does; 0: nothing is coming
         self._age = np.zeros(table, int)
@@ -180,21 +173,16 @@ class Instructed(Wrapper):
 
     def _word(self, where: np.ndarray) -> None:
         """Choose the words of the instructions that took effect."""
-        if not self._several:
+        if self._streams is None:
             self._told_as = self._current
-        if self._streams is None or not where.any():
-            return
-        rows = np.flatnonzero(where.any(axis=1))
-        if self._several:
+        elif where.any():
+            rows = np.flatnonzero(where.any(axis=1))
             drawn = np.zeros(where.shape)
             drawn[rows] = self._streams.draw(rows).random(where.shape[1])
             for place in np.unique(self._current[where]):
                 among = self._book.worded(place)
                 here = where & (self._current == place)
                 self._told_as[here] = among[(drawn[here] * len(among)).astype(int)]
-        if self._noise:
-            drawn = self._noise * self._streams.draw(rows).normal(*self._blur.shape[1:])
-            self._blur[rows] = np.where(where[rows][..., None], drawn, self._blur[rows])
 
     def _ask(self, where: np.ndarray) -> None:
         """Ask the instructor for all (copy, agent) in where at once."""
@@ -234,8 +222,6 @@ class Instructed(Wrapper):
     def _told(self, obs: Arrays) -> Arrays:
         """obs with the vectors behind them."""
         vectors = np.take(self._book.vectors, self._told_as.T, axis=0)  # (agents, num_envs, width)
-        if self._noise:
-            vectors += self._blur.swapaxes(0, 1)
         if self._blank.any():
             vectors[self._blank.T] = 0
         return {a: np.concatenate([obs[a], vector], axis=1) for a, vector in zip(self.agents, vectors, strict=True)}
@@ -247,9 +233,7 @@ class Instructed(Wrapper):
             "progress": self._progress, "history": self._history, "own": self._own,
             "asked": self.asked, "unparsed": self.unparsed,
             "tried": self._tried, "episode": self._episode, "won": self._won,
-        } | ({} if self._streams is None else {
-            "told_as": self._told_as, "streams": self._streams.table, "blur": self._blur,
-        })  # fmt: skip
+        } | ({} if self._streams is None else {"told_as": self._told_as, "streams": self._streams.table})  # fmt: skip
 
     def state(self):
         notes = json.dumps({"texts": self._book.texts, "states": self._states}).encode()
@@ -260,7 +244,7 @@ class Instructed(Wrapper):
         obs, info = self.world.restore(state)
         for name, array in self._arrays().items():
             array[:] = state.get(f"instructed.{name}", array)  # a state of before this was kept
-        if not self._several:
+        if self._streams is None:
             self._told_as = self._current
         notes = json.loads(state["instructed.notes"].tobytes())
         self._states = notes["states"]
