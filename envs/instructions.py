@@ -6,6 +6,7 @@ import dataclasses
 import difflib
 import functools
 import itertools
+import re
 import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from .core import World
 
 Check = Callable[["World", Mapping[str, str]], np.ndarray]
+_CHINESE = re.compile(r"[\u4e00-\u9fff]")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -75,7 +77,8 @@ class Instruction:
         return self.said or self.phrase(self.skill.wordings[0])
 
     def phrase(self, wording: str) -> str:
-        known = self.skill.in_chinese if wording in self.skill.chinese else {}
+        """The instruction in these words, which may be others than its skill has."""
+        known = self.skill.in_chinese if _CHINESE.search(wording) else {}
         return wording.format(**{slot: known.get(word, word) for slot, word in self.arguments})
 
     def achieved(self, world: World) -> np.ndarray:

@@ -1,5 +1,8 @@
 """Scenes to learn from and to be measured on: sides disjoint by hash, oracles that succeed, copying that does not."""
 
+import re
+from collections import Counter
+
 import numpy as np
 import pytest
 
@@ -93,6 +96,18 @@ def test_where_goals_are_few_all_are_learnt_but_never_those_held_out_with_their_
     told = [corpus.retold(p, draw)[1] for p in pairs for _ in range(20)]
     assert len(told) > 200 and not [t for t in told if text in t]
     assert any(text in corpus.renamed((p.answer,), draw)[0] for p in pairs for _ in range(20))  # by chance it would be
+
+
+def test_no_goal_that_is_held_out_stands_in_a_training_scene_and_is_never_asked_for():
+    pairs = [p for p in corpus.pairs("ludus/LiftColour-v0", 5, 1, 8) if p.answer.startswith("lift")]
+    draw, stands, asked = np.random.default_rng(0), Counter(), Counter()
+    for prompt, answer in (corpus.retold(p, draw) for p in pairs for _ in range(100)):
+        options = {"lift the " + said for said in re.findall(r"([a-z]+ cube)", prompt)}
+        assert answer in options and "lift the blue cube" not in options
+        stands.update(options)
+        asked[answer] += 1
+    shares = [asked[told] / n for told, n in stands.items() if n > 60]
+    assert len(shares) > 10 and 0.3 < min(shares) and max(shares) < 0.7  # whatever stands there is asked for half the time
 
 
 def test_a_single_world_and_a_batch_are_told_the_same():

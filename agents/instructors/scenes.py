@@ -25,6 +25,7 @@ LONG = {  # tasks whose goals are cut into steps: settings, and steps after whic
     "ludus/LiftColour-v0": ({}, 40),
     "ludus/OpenDrawer-v0": ({}, 40),
     "ludus/FetchFromFridge-v0": ({}, 60),
+    "ludus/CooperativePushBlock-v0": ({}, 40),
 }  # fmt: skip
 FAMILIES = {"mujoco": "robots", "unity": "games", "text": "text"}
 

@@ -19,6 +19,10 @@ def oracle(world: World) -> Oracle:
         from .arm import ArmOracle
 
         return ArmOracle(inner)
+    if "CooperativePushBlock" in _kinds(inner) and not inner.asked:
+        from .blocks import BlocksOracle
+
+        return BlocksOracle(inner)
     return GoalOracle(inner)
 
 

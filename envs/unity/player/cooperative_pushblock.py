@@ -156,14 +156,15 @@ class CooperativePushBlock(Game):
     def describe(self, env, agent):
         k = self.agents.index(agent)
         x, z = self.place[env, k]
+        near = np.argsort(-self.block[env, :, 1] - EDGE, kind="stable")
         left = [
             f"a {SIZES[KIND[b]]} one (for {KIND[b] + 1}) at ({self.block[env, b, 0]:.1f}, {self.block[env, b, 1]:.1f})"
-            for b in np.flatnonzero(self.there[env])
+            for b in near[self.there[env, near]]
         ]
         turn = np.degrees(self.yaw[env, k]) % 360
         return (
             f"You stand at ({x:.1f}, {z:.1f}) in a hall from -12.5 to 12.5, facing {turn:.0f} degrees; the goal is "
-            f"the strip beyond z = {GOAL}. Blocks: {'; '.join(left) or 'none left'}."
+            f"the strip beyond z = {GOAL}. Blocks, those near it first: {'; '.join(left) or 'none left'}."
         )
 
     def feasible(self, env, agent):
