@@ -253,11 +253,13 @@ def start(
     """policy: whom to watch, as of actors.player; agent: whom a person plays, while the policy plays the others.
 
     against: who plays the other groups: "scripted", "random", "idle", or a run's folder; the script plays the person's
-    team-mates. Raises ValueError where there is nobody to play against.
+    team-mates. Raises ValueError where there is nobody to play against, and where a policy is given beside it.
     """
     from . import actors
 
     if against is not None:
+        if policy is not None:
+            raise ValueError("with --against the script plays your side when you do not: leave --policy out")
         return _match(env, agent, seed, against)
     world, others, name = actors.player(env, policy or "best", seed)
     return Game(world, others, agent, seed, name)

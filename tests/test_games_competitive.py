@@ -191,3 +191,5 @@ def test_a_person_joins_a_side_and_the_script_plays_the_other():
 def test_without_another_side_nobody_can_be_played_against():
     with pytest.raises(ValueError, match="has one side"):
         play.start("ludus/Basic-v0", against="scripted")
+    with pytest.raises(ValueError, match="leave --policy out"):
+        play.start("ludus/Tennis-v0", policy="random", against="scripted")
