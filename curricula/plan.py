@@ -74,7 +74,7 @@ class Plan:
     @property
     def shape(self) -> dict[str, Any]:
         """All that shapes the result, the seed apart."""
-        from ..agents.instructors import speakers
+        from ..agents.instructors import loading, speakers
 
         apart = {"name", "about", "instructor", "algorithms", "methods", "tiers"}  # the plan says what became of them
         content = self.curriculum.model_dump(mode="json", exclude=apart)
@@ -85,6 +85,8 @@ class Plan:
         worlds = {"worlds": changed} if changed else {}
         bounded = {"bound": "cut, not squashed"} if self.settings.get("bound") else {}  # it was squashed once
         told = {"past": "of the episode"} if self.instructor == "language-model" else {}  # it was of those before, too
+        if told and "model" not in self.speaker:
+            told["shipped"] = loading.fingerprint(loading.SHIPPED)  # another suite ships another
         beside = joint | kept | worlds | bounded | told | self._against
         return {"results": RESULTS, "curriculum": content} | {k: getattr(self, k) for k in keys} | beside
 

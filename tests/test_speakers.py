@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-from ludus.agents.instructors import LanguageModel, make, speakers, training
+from ludus.agents.instructors import LanguageModel, loading, make, speakers, training
 from ludus.agents.instructors.corpus import Pair
 from ludus.agents.instructors.endpoint import Endpoint
 from ludus.curricula import ablate, bench, cli, runner
@@ -59,6 +59,12 @@ def test_a_run_is_known_by_the_models_weights_and_not_by_where_they_lie(folder, 
     assert planned(life, offline=False).hash == none.hash, "that it may be fetched changes nothing"
     (moved / "model.safetensors").write_bytes((moved / "model.safetensors").read_bytes()[:-1] + b"\x00\x00")
     assert planned(life, model=moved).hash != here.hash
+
+
+def test_a_suite_with_another_shipped_model_makes_its_rows_anew(folder, life, monkeypatch):
+    one, scripted = planned(life).hash, plan(life, life.usual, instructor="script").hash
+    monkeypatch.setattr(loading, "shipped", lambda: folder)
+    assert planned(life).hash != one and plan(life, life.usual, instructor="script").hash == scripted
 
 
 @pytest.mark.parametrize(
