@@ -6,9 +6,8 @@ A small model is trained from nothing on briefings of Household alone. Then it m
 every round it instructs 64 copies of each, half of its words drawn at random, scripts carry them out, and it learns
 from what came of them as `--instructor-learns batch` does (instructors.lessons, updating). Three ways are compared:
 with old briefings, the divergence from the model before and the gate; the same, where the gate lets a tenth of the old
-be lost; and without all three. Success is choosing in scenes held out from both sides of the training, 40 of a task, in
-wordings for training. A row for each (way, seed, round) goes to results/deployment.jsonl; rows that are there are not
-made again.
+be lost; and without all three. Success is choosing in 40 new scenes of a task, in wordings for training. A row for each
+(way, seed, round) goes to results/deployment.jsonl; rows that are there are not made again.
 """
 
 from __future__ import annotations
@@ -33,6 +32,7 @@ from ludus.agents.instructors.pupil import Pupil
 from ludus.agents.instructors.scenes import Theatre
 from ludus.agents.instructors.training import Recipe, make
 from ludus.agents.instructors.updating import Update, quality
+from ludus.agents.memory.remembering import ALREADY, CUT_OFF
 from ludus.curricula.rows import Rows
 
 RESULTS = Path(__file__).parent / "results" / "deployment.jsonl"
@@ -81,17 +81,24 @@ def lived(model: LanguageModel, theatre: Theatre, draw: np.random.Generator) -> 
     for b, said in told:
         if id(b) in copies:  # what is said when an episode is over is not of it
             of.setdefault(copies[id(b)], []).append((b, said))
+
+    def last(copy: int, said: str) -> str:
+        """How an episode's last instruction ended: that it is won says that its goal was carried out, and no other."""
+        aim = theatre.oracle.goals[int(played.goals[copy])]
+        ended = "done" if theatre.oracle.understand(said) == aim else CUT_OFF
+        return ended if played.success[copy] else "unfinished"
+
     return [
         {"task": theatre.task, "prompt": prompt(b), "said": as_data(said, 200), "won": bool(played.success[copy])}
-        | {"outcome": _outcome(row[i + 1][0]) if i + 1 < len(row) else "done" if played.success[copy] else "unfinished"}
+        | {"outcome": _outcome(b, row[i + 1][0]) if i + 1 < len(row) else last(copy, said)}
         for copy, row in of.items()
         for i, (b, said) in enumerate(row)
     ]
 
 
-def _outcome(after: Any) -> str:
-    """What the next briefing tells of the instruction before it."""
-    return after.outcomes[-1].rpartition(": ")[2] if after.outcomes else "unfinished"
+def _outcome(b: Any, after: Any) -> str:
+    """What the next briefing tells of the instruction before it; nothing came where it was so already."""
+    return after.outcomes[-1].rpartition(": ")[2] if after.tried > b.tried else ALREADY
 
 
 def rows(way: str, seed: int, rounds: int, folder: Path) -> list[dict[str, Any]]:

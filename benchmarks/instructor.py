@@ -29,6 +29,7 @@ from ludus.agents.instructors import corpus, loading
 from ludus.agents.instructors.language_model import LanguageModel
 from ludus.agents.instructors.scenes import HELD_OUT, LONG, TRAIN, Theatre, digest, family, goal_sides, layout_side
 from ludus.curricula.statistics import wilson
+from ludus.envs import registry
 from ludus.envs.instructions import Instruction
 
 RESULTS = Path(__file__).parent / "results" / "instructor.jsonl"
@@ -99,14 +100,19 @@ def misled(phrase: Callable[[Instruction, int], str], goals: Sequence[Instructio
 
 
 def scenes(task: str, wanted: int) -> tuple[Theatre, list[int], list[bool]]:
-    """A theatre, the seeds of held-out scenes, one a copy, and the oracle's success there."""
+    """A theatre, the seeds of held-out scenes, one a copy, and the oracle's success there.
+
+    Of tasks whose goals are few all are asked for, or who never reads the goal would be right: no scene of theirs with
+    its own things is in the training.
+    """
     probe, seeds, start = Theatre(task, BATCH), [], FIRST_SEED
     sides = goal_sides(probe.world.goals)
     while len(seeds) < wanted and start < FIRST_SEED + 40 * BATCH:
         played = probe.play(None, range(start, start + BATCH))
         for i in range(BATCH):
             told = {e.answer for e in played.examples if e.copy == i}
-            fits = layout_side(played.layouts[i]) == HELD_OUT and sides[int(played.goals[i])] in (HELD_OUT, None)
+            asked = registry.full(task) in corpus.FEW or sides[int(played.goals[i])] in (HELD_OUT, None)
+            fits = layout_side(played.layouts[i]) == HELD_OUT and asked
             if fits and len(told) >= 2 and len(seeds) < wanted:
                 seeds.append(start + i)
         start += BATCH

@@ -141,7 +141,8 @@ class Explorers:
         )  # bob shows his half, so that she who came is the one who seeks
         actions["bob"] = np.where(meet, w.table.number("show", np.arange(COPIES)), actions["bob"])
         for (e, k), (thing, room) in needs.items():
-            if thing and room != w.room[e, k] and not re.search(rf"^{thing} in {w.rooms[room]}\b", told[e][k], re.M):
+            now = rf"^{thing} in {w.rooms[room]}\b(?!.*earlier episode)"  # of which nothing is there any more
+            if thing and room != w.room[e, k] and not re.search(now, told[e][k], re.M):
                 exits = np.flatnonzero(w.exits(k)[e])
                 actions[w.agents[k]][e] = w.table.number("go", self.draw.choice(exits))
         return actions

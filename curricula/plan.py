@@ -86,7 +86,7 @@ class Plan:
         bounded = {"bound": "cut, not squashed"} if self.settings.get("bound") else {}  # it was squashed once
         told = {"past": "of the episode"} if self.instructor == "language-model" else {}  # it was of those before, too
         if told and "model" not in self.speaker:
-            told["shipped"] = loading.fingerprint(loading.SHIPPED)  # another suite ships another
+            told["shipped"] = loading.weights()  # another suite ships another
         beside = joint | kept | worlds | bounded | told | self._against
         return {"results": RESULTS, "curriculum": content} | {k: getattr(self, k) for k in keys} | beside
 
@@ -245,6 +245,8 @@ def plan(
         told = f"which language model is said, but the instructor is {instructor!r}"
         raise ValueError(f"{told}; say --instructor language-model as well")
     speaker = speakers.settled(language_model or {})
+    if learns != "never" and (speaker.get("mode") == "program" or speaker.get("language") == "zh"):
+        raise ValueError("a model learns the instructions that it chooses or writes in English, no programs or Chinese")
     if regime not in REGIMES.values():
         raise registry.nearest(regime, list(REGIMES.values()), "regime")
     if methods and regime != "sequence":

@@ -1,5 +1,6 @@
 """A language model instructs: its choices are exact, kept, counted and bounded, and no fault of it loses a run."""
 
+import contextlib
 import functools
 import hashlib
 import json
@@ -392,6 +393,15 @@ def test_a_program_goes_on_where_an_instruction_was_so_already():
     assert said == ["open the fridge", "take the apple"]
 
 
+def test_a_program_knows_all_that_it_has_done_in_an_episode_though_a_briefing_tells_the_last_alone():
+    first, second, third, last = FEASIBLE
+    way = [first, second, third, last, second]
+    text = "; ".join(f'do("{f}")' for f in way) + f'\nif not done("{first}"):\n    do("{first}")\ndo("{last}")'
+    done = [f"{f}: done" for f in way]
+    said, _ = programmed(text, *(told(1, n, *done[max(0, n - 4) : n]) for n in range(len(way) + 1)))
+    assert said == [*way, last]
+
+
 def test_a_program_begins_anew_with_an_episode_and_what_was_done_before_is_not_done_in_it():
     text = 'if not done("take the mug"):\n    do("take the mug")\ndo("take the apple")'
     before = "take the mug: done"
@@ -433,6 +443,18 @@ def test_with_a_budget_spent_the_script_instructs_and_it_is_said(limit):
         for n in range(4):
             assert say(model, briefing(description=str(n))) in ([FEASIBLE[0]], ["take the apple"])
     assert model.counts["fell_back"] == (4 if "seconds" in limit else 2)
+
+
+def test_retries_are_calls_of_a_budget_too():
+    asked = [briefing(grammar=grammar, description=str(n)) for n in range(4)]
+    for limit, retried, replaced in ((4, 0, 0), (6, 2, 0), (9, 4, 1), (12, 4, 4), (None, 4, 4)):
+        fake = Fake(*["wash the sky"] * 20)
+        model = LanguageModel(fake, "write", calls=limit)
+        with contextlib.nullcontext() if limit in (12, None) else pytest.warns(RuntimeWarning, match="budget of"):
+            said = say(model, *asked)
+        assert len(said) == 4 and model.counts["calls"] == min(limit or 12, 12)
+        counted = [model.counts[k] for k in ("retried", "replaced", "fell_back")]
+        assert counted == [retried, replaced, 4 - replaced]
 
 
 class Broken(Fake):

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import sys
+from collections import Counter
 from types import SimpleNamespace
 from typing import Any
 
@@ -253,6 +254,21 @@ def test_an_update_that_loses_the_old_is_rolled_back(folder, old_briefings):
     assert mind.verdicts == [row]
 
 
+def test_many_updates_together_lose_no_more_of_the_old_than_one_may(folder, old_briefings, monkeypatch):
+    stood = iter([(1.0, 0), (0.985, 1), (0.985, 0), (0.97, 1), (0.985, 0), (0.981, 1)])
+    monkeypatch.setattr(
+        "ludus.agents.instructors.pupil.standing", lambda *_: Standing({"old": (of := next(stood))[0]}, of[1])
+    )
+    mind, taken = pupil(folder, steps=1, margin=0.02, shares=(1.0,)), []
+    for n in range(3):
+        lines = records([x._replace(prompt=f"{n} {x.prompt}") for x in MORE * (n + 1)])
+        taken.append(mind.learn(lines, 64)["taken"])
+        again = pupil(folder, steps=1, margin=0.02, shares=(1.0,))
+        again.restore(*json.loads(json.dumps([{}, mind.state()[1]])))
+        assert again._best == {"old": 1.0}
+    assert taken == [True, False, True]
+
+
 def test_too_little_is_not_learnt_from(folder, old_briefings):
     row = pupil(folder).learn(records(MORE, "failed"), 64)
     assert not row["taken"] and row["why"] == "too few lessons" and row["lessons"] == 0
@@ -323,6 +339,11 @@ def test_the_shipped_briefings_are_of_two_sides_and_the_shipped_model_knows_them
     assert len(old) >= 200 and len(kept) >= 8
     assert not {x.prompt for x in old} & {h.prompt for each in kept.values() for h in each}
     assert all(len(set(h.answers)) == len(h.answers) >= 2 for each in kept.values() for h in each)
+    for task, several in (("LiftColour", 2), ("OpenDrawer", 2), ("Stack", 2), ("PickPlace", 4), ("GridWorld", 2)):
+        right = Counter(h.answers[0] for h in kept[f"ludus/{task}-v0"])
+        assert len(right) >= several and max(right.values()) < 0.75 * right.total(), right
+    house = [h.answers for h in kept["ludus/Household-v0"]]
+    assert all(right.split()[0] in {other.split()[0] for other in others} for right, *others in house)
     some = {task: each[::8] for task, each in kept.items() if "Household" in task or "Fridge" in task}
     model = loading.load()
     assert len(some) == 2 and np.mean([quality(model, each) for each in some.values()]) > 0.8

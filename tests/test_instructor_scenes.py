@@ -98,6 +98,12 @@ def test_where_goals_are_few_all_are_learnt_but_never_those_held_out_with_their_
     assert any(text in corpus.renamed((p.answer,), draw)[0] for p in pairs for _ in range(20))  # by chance it would be
 
 
+def test_a_task_with_one_start_is_learnt_too():
+    assert {p.answer for p in corpus.pairs("ludus/BasicGoal-v0", 0, 1, 8)} == {
+        f"go to the {w} goal" for w in ("small", "large")
+    }
+
+
 def test_no_goal_that_is_held_out_stands_in_a_training_scene_and_is_never_asked_for():
     pairs = [p for p in corpus.pairs("ludus/LiftColour-v0", 5, 1, 8) if p.answer.startswith("lift")]
     draw, stands, asked = np.random.default_rng(0), Counter(), Counter()
@@ -110,6 +116,24 @@ def test_no_goal_that_is_held_out_stands_in_a_training_scene_and_is_never_asked_
     assert (
         len(shares) > 10 and min(shares) > 0.3 and max(shares) < 0.7
     )  # whatever stands there is asked for half the time
+
+
+@pytest.mark.parametrize("task", LONG)
+def test_a_thing_is_renamed_in_both_languages_or_in_neither(task):
+    world = registry.make(task)
+    kinds, pattern = corpus._renaming()
+    english = {word: name for kind in kinds for name, said in kind.items() for word in (name, said)}
+
+    def named(text):
+        return sorted(english[found] for found in pattern.findall(text))
+
+    for skill in world.skills:
+        for word, said in skill.in_chinese.items():
+            assert named(word) == named(said), (word, said)
+        for wording in (*skill.chinese, *(w for w in corpus.extra().get(skill.name, []) if corpus._CJK.search(w))):
+            bare = re.sub(r"{\w+}", "", wording)
+            assert set(named(bare)) <= set(named(skill.wordings[0])), wording  # 方 is no colour in 方块
+    world.close()
 
 
 def test_a_single_world_and_a_batch_are_told_the_same():

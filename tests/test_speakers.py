@@ -61,6 +61,24 @@ def test_a_run_is_known_by_the_models_weights_and_not_by_where_they_lie(folder, 
     assert planned(life, model=moved).hash != here.hash
 
 
+def test_answers_of_a_hub_model_are_known_by_its_revision(monkeypatch):
+    def kept(revision):
+        monkeypatch.setattr(
+            "huggingface_hub.try_to_load_from_cache", lambda *_: f"hub/snapshots/{revision}/config.json"
+        )
+        return loading.fingerprint("them/model")
+
+    assert kept("one") != kept("two") and kept("two").startswith("them/model")
+    monkeypatch.setattr("huggingface_hub.try_to_load_from_cache", lambda *_: None)
+    assert loading.fingerprint("them/model") == "them/model"
+
+
+@pytest.mark.parametrize("said", [{"mode": "program"}, {"language": "zh"}])
+def test_a_model_does_not_learn_what_it_is_not_asked_for(life, said):
+    with pytest.raises(ValueError, match="chooses or writes in English"):
+        plan(life, life.usual, instructor="language-model", learns="batch", language_model=said)
+
+
 def test_a_suite_with_another_shipped_model_makes_its_rows_anew(folder, life, monkeypatch):
     one, scripted = planned(life).hash, plan(life, life.usual, instructor="script").hash
     monkeypatch.setattr(loading, "shipped", lambda: folder)

@@ -65,7 +65,7 @@ def episodes(
 ) -> Iterator[list[Example]]:
     """Examples of one side, episode by episode: layouts, goals and wordings of the other side are left out.
 
-    every: goals of both sides.
+    every: goals of both sides. A task's only start is on both, as its only goal is.
     """
     theatre = Theatre(task, copies, **settings)
     draw = np.random.default_rng(seed)
@@ -74,8 +74,10 @@ def episodes(
     for i in range(plays):
         first = (seed * plays + i) * copies
         played = theatre.play(None, range(first, first + copies), phraser(side, draw), meddle, draw, steps)
+        alike = copies > 1 and len(set(played.layouts)) == 1
         for copy in range(copies):
-            if layout_side(played.layouts[copy]) == side and sides[int(played.goals[copy])] in (side, None):
+            fits = alike or layout_side(played.layouts[copy]) == side
+            if fits and sides[int(played.goals[copy])] in (side, None):
                 yield [e for e in played.examples if e.copy == copy]
     theatre.close()
 

@@ -78,8 +78,9 @@ class LanguageModel:
         A model is opened, and fetched, outside of it.
     loading: of loading.load.
 
-    counts: asked, cached, calls (briefings that the model worked on), valid (first answers that the grammar took),
-    retried, replaced (by the best candidate), fell_back (to the script), hung, tokens, seconds. `notes` says what went
+    counts: asked, cached, calls (requests of the model; writing once more is a call of its own, and choosing after that
+    another), valid (first answers that the grammar took), retried, replaced (by the best candidate), fell_back (to the
+    script), hung, tokens, seconds. `notes` says what went
     wrong, each thing once. A briefing that a server refuses or answers with nonsense falls back alone; after three
     refusals in a row the server is given up.
     """
@@ -201,7 +202,7 @@ class LanguageModel:
                 self._note(f"the budget of {limit} {name} is spent: the script instructs")
                 return 0
         if self.limits["calls"] is not None and wanted > (left := int(self.limits["calls"] - self.counts["calls"])):
-            self._note(f"the budget of {self.limits['calls']} calls is spent: the script instructs")
+            self._note(self._spent)
             return left
         return wanted
 
@@ -287,18 +288,31 @@ class LanguageModel:
         errors = [_error(b, t) for b, t in zip(briefings, texts, strict=True)]
         self.counts["valid"] += errors.count("")
         answers = [{"said": t, "by": "write"} for t in texts]
-        wrong = [i for i, error in enumerate(errors) if error]
+        if wrong := [i for i, error in enumerate(errors) if error]:
+            answers = _replaced(answers, wrong, [{"why": self._spent}] * len(wrong))
+            wrong = self._allowed(wrong)
         if wrong:
             self.counts["retried"] += len(wrong)
+            self.counts["calls"] += len(wrong)
             told = [f"{asked[i]} {texts[i]}\nerror: {errors[i]}\n{asked[i].splitlines()[-1]}" for i in wrong]
-            again = [_first_line(t) for t in self.model.write(told)]
-            worse = [i for i, t in zip(wrong, again, strict=True) if _error(briefings[i], t)]
-            answers = _replaced(answers, wrong, [{"said": t, "by": "retry"} for t in again])
-            if worse:
-                self.counts["replaced"] += len(worse)
-                chosen = self._choose([briefings[i] for i in worse])
-                answers = _replaced(answers, worse, [c | {"by": "candidate"} for c in chosen])
+            again = [(i, _first_line(t)) for i, t in zip(wrong, self.model.write(told), strict=True)]
+            good = [(i, t) for i, t in again if not _error(briefings[i], t)]
+            answers = _replaced(answers, [i for i, _ in good], [{"said": t, "by": "retry"} for _, t in good])
+            wrong = self._allowed([i for i in wrong if i not in dict(good)])
+        if wrong:
+            self.counts["replaced"] += len(wrong)
+            chosen = self._choose([briefings[i] for i in wrong])
+            answers = _replaced(answers, wrong, [c | {"by": "candidate"} for c in chosen])
         return answers
+
+    @property
+    def _spent(self) -> str:
+        return f"the budget of {self.limits['calls']} calls is spent: the script instructs"
+
+    def _allowed(self, wanted: list[int]) -> list[int]:
+        """Those of them, from the first on, for which the budget of calls has room."""
+        limit = self.limits["calls"]
+        return wanted if limit is None else wanted[: max(0, int(limit - self.counts["calls"]))]
 
     def _program(self, briefings: Sequence[Briefing]) -> list[dict[str, Any]]:
         """Programs; what is none counts as replaced, and the instructions are then chosen one by one."""
@@ -342,9 +356,10 @@ class LanguageModel:
         own = b.outcomes[b.earlier :]
         came, before = [b.tried, len(own)], state.get("came")
         state["came"] = came
-        if state["last"] and came == before and state["last"] not in state["so"]:
-            state["so"] = [*state["so"], state["last"]]
-        done = came == before or (bool(own) and own[-1].endswith(": done"))
+        told, _, outcome = own[-1].rpartition(": ") if own else ("", "", "")
+        so = [state["last"]] if state["last"] and came == before else [told] if outcome == "done" else []
+        state["so"] = [*state["so"], *(s for s in so if s not in state["so"])]  # a briefing has the last outcomes alone
+        done = came == before or outcome == "done"
         if state["last"] and own and not done and state["tries"] < TRIES:
             state["tries"] += 1
             return state["last"]

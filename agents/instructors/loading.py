@@ -33,17 +33,26 @@ def shipped() -> Path:
 
 
 def fingerprint(model: str | Path) -> str:
-    """What tells one model from another: of the hub's the name, of a folder a hash of the files that shape its answers.
+    """What tells one model from another: of a folder a hash of the files that shape its answers.
 
-    Nothing is opened. Of the shipped model it is the weights: its other files change with the suite alone.
+    Of the hub's it is the name and, where it lies on this machine, the revision. Of the shipped one it is the weights:
+    its other files change with the suite alone. Nothing is opened.
     """
     folder = shipped() if model == SHIPPED else Path(model)
+    if not folder.is_dir():
+        return f"{model} {_kept(str(model))}".rstrip()
     kinds = SHAPING[:1] if model == SHIPPED else SHAPING
     digest = hashlib.sha256()
     for file in sorted(f for kind in kinds for f in folder.glob(kind) if f.is_file()):
         with file.open("rb") as opened:
             digest.update(hashlib.file_digest(opened, "sha256").digest())
     return f"{model} {digest.hexdigest()[:16]}"
+
+
+def weights() -> str:
+    """The start of the SHA-256 of the shipped model's weights, which runs are hashed with: it is to stay what it is."""
+    with (shipped() / "model.safetensors").open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[:16]
 
 
 def shaping(settings: Mapping[str, Any]) -> str:
@@ -66,15 +75,16 @@ def check(model: str | Path, offline: bool = True, trusted: bool = False) -> Non
         raise ModelError(f"{model}: no such folder, and no model of the hub on this machine; --online may fetch it")
 
 
-def _kept(name: str) -> bool:
-    """Whether a model of the hub lies in this machine's cache."""
+def _kept(name: str) -> str:
+    """The revision of a hub's model in this machine's cache; "" where there is none."""
     from huggingface_hub import try_to_load_from_cache
     from huggingface_hub.errors import HFValidationError
 
     try:
-        return isinstance(try_to_load_from_cache(name, "config.json"), str)
+        found = try_to_load_from_cache(name, "config.json")
     except HFValidationError:
-        return False
+        return ""
+    return Path(found).parent.name if isinstance(found, str) else ""
 
 
 def load(

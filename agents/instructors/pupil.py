@@ -30,7 +30,8 @@ class Pupil:
 
     how: settings of an update; None: those that go with `when`. folder: of the model, whose old briefings it rehearses.
 
-    Attributes: verdicts: a row for every attempt, JSON, the newest last.
+    Attributes: verdicts: a row for every attempt, JSON, the newest last. An old task stands there as well as it ever
+    did in the run, so that many updates together lose no more of it than one may.
     """
 
     def __init__(
@@ -43,6 +44,7 @@ class Pupil:
         self._learnt = self._tried_at = 0  # lines that a taken update has seen; outcomes at the last attempt
         self._weights: dict[str, np.ndarray] = {}
         self._old: tuple[list[Lesson], dict[str, list[Held]]] | None = None
+        self._best: dict[str, float] = {}  # old task -> the largest share of its briefings that was answered right
 
     def due(self, outcomes: int) -> bool:
         """Whether enough outcomes came since the last attempt."""
@@ -63,10 +65,13 @@ class Pupil:
             return self.verdicts[-1]
         earlier, _ = lessons.clean(lines[: self._learnt])
         old, kept = self._rehearsed(earlier)
+        assert self._old is not None
         seed = int(np.random.SeedSequence([self.how.seed, len(self.verdicts)]).generate_state(1)[0])
         learnt = update(before, new, old, dataclasses.replace(self.how, seed=seed))
         measured, tried = _choices(held, [*fresh, *earlier]), []
         stood = standing(before, kept, measured)
+        self._best |= {t: max(stood.old[t], self._best.get(t, 0.0)) for t in self._old[1] if t in stood.old}
+        stood = stood._replace(old=stood.old | self._best)
         for share in self.how.shares:
             after = between(before, learnt, share)
             tried.append((gate(stood, standing(after, kept, measured), self.how.margin), share))
@@ -107,10 +112,16 @@ class Pupil:
 
     def state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         """Arrays (the weights, where an update was taken) and JSON."""
-        return dict(self._weights), {"verdicts": self.verdicts, "learnt": self._learnt, "tried_at": self._tried_at}
+        return dict(self._weights), {
+            "verdicts": self.verdicts,
+            "learnt": self._learnt,
+            "tried_at": self._tried_at,
+            "best": self._best,
+        }
 
     def restore(self, weights: Mapping[str, np.ndarray], meta: Mapping[str, Any]) -> None:
         self.verdicts, self._learnt, self._tried_at = list(meta["verdicts"]), meta["learnt"], meta["tried_at"]
+        self._best = dict(meta.get("best", {}))
         self._weights = dict(weights)
         if weights and isinstance(first := self.model.model, Decoder):
             model = copy.deepcopy(first.model)

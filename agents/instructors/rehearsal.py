@@ -14,7 +14,7 @@ from . import corpus
 from .lessons import Lesson
 from .loading import shipped
 from .prompts import prompt
-from .scenes import HELD_OUT, LONG, SIDES, TRAIN, Example
+from .scenes import HELD_OUT, LONG, SIDES, TRAIN, Example, digest
 from .updating import Held
 
 FILE = "rehearsal.jsonl"
@@ -38,22 +38,39 @@ def make(out: Path, tell: Callable[[str], None] = lambda _: None, tasks: Sequenc
 
 
 def _lines(task: str, side: str) -> Iterator[dict]:
-    """Briefings of one side, evenly from all that were met, each prompt once."""
+    """Briefings of one side, evenly from all that were met, each prompt once.
+
+    Of tasks with few goals all are asked for on either side, or who never reads the goal would be right; what is to be
+    rehearsed of these is told with other nouns, as the corpus is.
+    """
     copies, met = COPIES[side], {}
-    while not met or (len(met) < EACH[side] and copies <= MOST):
+    while len(met) < EACH[side] and copies <= MOST:
         met = _met(task, side, copies)
         copies *= 2
     kept = np.linspace(0, len(met) - 1, min(EACH[side], len(met))).astype(int)
+    draw = np.random.default_rng(FIRST)
     for place in kept:
         text, example = list(met.items())[place]
-        right = example.answer.text
-        others = [f for f in example.briefing.feasible if f != right][: CANDIDATES - 1]
-        yield {"side": side, "task": registry.full(task), "prompt": text, "answers": [right, *others]}
+        told = {"side": side, "task": registry.full(task)}
+        if side == TRAIN and example.task in corpus.FEW:
+            text, answer = corpus.retold(corpus.Pair(text, example.answer.text, example.task, "", ""), draw)
+            yield told | {"prompt": text, "answers": [answer]}
+        else:
+            yield told | {"prompt": text, "answers": [example.answer.text, *_others(example)]}
+
+
+def _others(example: Example) -> list[str]:
+    """What else could be said, first what has the verb of the right answer: who knows verbs alone is to be seen."""
+    right = example.answer.text
+    verb = right.split()[0]
+    other = [f for f in example.briefing.feasible if f != right]
+    return sorted(other, key=lambda f: (f.split()[0] != verb, digest(f"{right}: {f}")))[: CANDIDATES - 1]
 
 
 def _met(task: str, side: str, copies: int) -> dict[str, Example]:
     met: dict[str, Example] = {}
-    for episode in corpus.episodes(task, FIRST, 1, copies, side):
+    few = registry.full(task) in corpus.FEW or registry.full(task) not in LONG
+    for episode in corpus.episodes(task, FIRST, 1, copies, side, every=few):
         for example in episode:
             met.setdefault(prompt(example.briefing), example)
     return met
