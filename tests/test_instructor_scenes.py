@@ -78,11 +78,15 @@ def test_the_corpus_has_both_languages_and_programs_and_is_seeded():
 
 def test_renaming_tells_the_same_scene_of_other_things():
     prompt, answer = "goal: 把苹果放进篮子\nseen: You hold the apple.", "put the apple in the basket"
-    told, said = corpus.renamed((prompt, answer), np.random.default_rng(1))
-    thing = told.split("hold the ")[1].rstrip(".")
-    words = corpus.words()["concepts"]
-    assert thing != "apple" and f"put the {thing} in the " in said and words["things"][thing] in told
-    assert words["places"][said.split(" in the ")[1]] in told
+    words, invented = corpus.words()["concepts"], 0
+    for seed in range(40):
+        told, said = corpus.renamed((prompt, answer), np.random.default_rng(seed))
+        thing, place = told.split("hold the ")[1].rstrip("."), said.split(" in the ")[1]
+        chinese = re.findall("[\u4e00-\u9fff]+", told)[0]
+        assert f"put the {thing} in the {place}" == said and re.fullmatch("把.+放进.+", chinese)
+        assert words["things"].get(thing, "") in chinese and words["places"].get(place, "") in chinese
+        invented += (thing not in words["things"]) + (place not in words["places"])
+    assert 25 < invented < 55  # half of them
 
 
 def test_where_goals_are_few_all_are_learnt_but_never_those_held_out_with_their_own_nouns():
