@@ -36,7 +36,7 @@ class Interface:
     observation, action: widths that every task is padded to; words: width of the instruction's vector.
     encoder: one of encoders.ENCODERS: what makes a vector of a sentence.
     words_scale: the vector, or the one-hot in its place, is multiplied by this. Where one state is met with several
-        instructions, 4 was learnt from half again to twice as fast as 1 (docs/curricula.md).
+        instructions, 4 was learnt in two thirds to three quarters of the steps of 1 (docs/curricula.md).
     scale: observations are divided by their bounds and multiplied by this: fixed, so that old tasks look as they did;
         wide enough that centimetres matter to a network (at 1 a lift took three times as many steps).
     input: "instructed" (the sentence's vector), "blind" (zeros), "task-id" (a one-hot task number, no sentence),

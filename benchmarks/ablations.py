@@ -64,6 +64,12 @@ def folder_of(task: str, input: str, planned: plan.Plan) -> Path:
     return there if same else RUNS / name / f"{input}-{planned.seed}"
 
 
+def about(task: str, input: str, episodes: int) -> dict[str, Any]:
+    """What a row is of, the seed apart."""
+    hash = plan.plan(alone := made(task, input), alone.usual, input=input).hash
+    return {"task": task, "input": input, "hash": hash, "episodes": episodes}
+
+
 def measured(task: str, input: str, seed: int, episodes: int) -> dict[str, Any]:
     """The row of a policy: {kind: success}; of the one that ships, where that is what would be learnt."""
     alone = made(task, input)
@@ -119,13 +125,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     rows = Rows(given.out)
     for task in [] if given.table else map(registry.full, given.tasks):
         for input in given.inputs:
-            hash = plan.plan(alone := made(task, input), alone.usual, input=input).hash
             for seed in range(given.first, given.first + given.seeds):
-                about = {"task": task, "input": input, "seed": seed, "hash": hash, "episodes": given.episodes}
-                if not rows.has(about):
-                    rows.add(about | measured(task, input, seed, given.episodes))
-    print(table(rows))
-    put(PAGE, "ablations", table(rows))
+                row = about(task, input, given.episodes) | {"seed": seed}
+                if not rows.has(row):
+                    rows.add(row | measured(task, input, seed, given.episodes))
+    found = table(rows.current(about(task, input, given.episodes) for task in TASKS for input in INPUTS))
+    print(found)
+    put(PAGE, "ablations", found)
     return 0
 
 

@@ -56,6 +56,12 @@ def bounding(way: str) -> Iterator[None]:
         networks.bound = usual
 
 
+def about(way: str) -> dict[str, Any]:
+    """What a row is of, the seed apart."""
+    made = told(way)
+    return {"way": way, "hash": plan.plan(made, made.usual).hash}
+
+
 def measured(way: str, made: curriculum.Curriculum, seed: int) -> dict[str, Any]:
     """Success at the end of each stage at its own task, over the last evaluation's episodes."""
     with bounding(way):
@@ -86,11 +92,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     rows = Rows(given.out)
     for seed in range(0 if given.table else given.seeds):
         for way in given.ways:
-            made = told(way)
-            about = {"way": way, "seed": seed, "hash": plan.plan(made, made.usual).hash}
-            if not rows.has(about):
-                rows.add(about | measured(way, made, seed))
-    found = table(rows)
+            row = about(way) | {"seed": seed}
+            if not rows.has(row):
+                rows.add(row | measured(way, told(way), seed))
+    found = table(rows.current(map(about, WAYS)))
     print(found)
     put(PAGE, "bounded means", found)
     return 0

@@ -46,6 +46,12 @@ def made(task: str) -> curriculum.Curriculum:
     return found.model_copy(update={"stages": (found.stages[0].model_copy(update=TASKS[task]),)})
 
 
+def about(task: str, told: str, episodes: int) -> dict[str, Any]:
+    """What a row is of, the seed apart."""
+    planned = plan.plan(alone := made(task), alone.usual, instructor=TOLD[told])
+    return {"task": task, "told": told, "hash": planned.hash, "episodes": episodes}
+
+
 def measured(task: str, told: str, seed: int, episodes: int) -> dict[str, Any]:
     """{tried: success} of a policy that learnt told so, and what it took."""
     alone, started = made(task), time.process_time()
@@ -88,12 +94,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for task in [] if given.table else map(registry.full, given.tasks):
         for seed in range(given.first, given.first + given.seeds):
             for told in TOLD:
-                planned = plan.plan(alone := made(task), alone.usual, instructor=TOLD[told])
-                about = {"task": task, "told": told, "seed": seed, "hash": planned.hash, "episodes": given.episodes}
-                if not rows.has(about):
-                    rows.add(about | measured(task, told, seed, given.episodes))
-    print(table(rows))
-    put(PAGE, "cutting", table(rows))
+                row = about(task, told, given.episodes) | {"seed": seed}
+                if not rows.has(row):
+                    rows.add(row | measured(task, told, seed, given.episodes))
+    found = table(rows.current(about(task, told, given.episodes) for task in TASKS for told in TOLD))
+    print(found)
+    put(PAGE, "cutting", found)
     return 0
 
 

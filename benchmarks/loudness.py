@@ -36,6 +36,12 @@ def told(task: str, scale: float) -> curriculum.Curriculum:
     return made.model_copy(update={"words_scale": scale, "stages": stages})
 
 
+def about(task: str, scale: float) -> dict[str, Any]:
+    """What a row is of, the seed apart."""
+    made = told(task, scale)
+    return {"task": task, "scale": scale, "hash": plan.plan(made, made.usual).hash}
+
+
 def measured(made: curriculum.Curriculum, seed: int) -> dict[str, Any]:
     """How it went: steps at the first evaluation that was good enough; None where none was."""
     out = RUNS / f"{made.name}-{made.words_scale:g}-{seed}"
@@ -85,12 +91,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for seed in range(0 if given.table else given.seeds):
         for task in map(registry.full, given.tasks):
             for scale in given.scales:
-                made = told(task, scale)
-                about = {"task": task, "scale": scale, "seed": seed, "hash": plan.plan(made, made.usual).hash}
-                if not rows.has(about):
-                    rows.add(about | measured(made, seed))
-    print(table(rows))
-    put(PAGE, "loudness", table(rows))
+                row = about(task, scale) | {"seed": seed}
+                if not rows.has(row):
+                    rows.add(row | measured(told(task, scale), seed))
+    kinds = {(r["task"], r["scale"]) for r in rows}
+    found = table(rows.current(about(*kind) for kind in kinds))
+    print(found)
+    put(PAGE, "loudness", found)
     return 0
 
 

@@ -1,6 +1,6 @@
 """Steps to 80 % on held-out tasks, from a meta-learnt start and from scratch.
 
-    python benchmarks/meta.py robots:100:0 --only MovingObstacles-v0 [--rule reptile] [--seeds 3] [--tier smoke]
+    python benchmarks/meta.py [robots:100:0] [--only MovingObstacles-v0] [--rule reptile] [--seeds 3] [--tier smoke]
 
 Tasks are those that `ludus curricula --generate` draws, of one name where asked; the last of them are held out. A start
 is meta-learnt on the others; then every held-out task is learnt from it and from new weights, with the same settings,
@@ -89,7 +89,7 @@ def table(rows: list[dict[str, Any]]) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("family", help="FAMILY:TASKS:SEED")
+    parser.add_argument("family", nargs="?", default="robots:100:0", help="FAMILY:TASKS:SEED")
     parser.add_argument("--only", default="", help="tasks whose id has this in it")
     parser.add_argument("--rule", choices=list(rules.RULES), default="reptile")
     parser.add_argument("--rate", type=float, default=0.5, help="of the outer steps")

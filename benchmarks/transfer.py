@@ -1,12 +1,12 @@
 """Why a sequence has its order: how each task of a curriculum is learnt after each other one, and what it undoes.
 
-    python benchmarks/transfer.py [--curriculum ludus-6] [--share 0.5] [--seeds 1] [--table]
+    python benchmarks/transfer.py [--curriculum ludus-6] [--share 0.5] [--seeds 2] [--table]
 
-Fine-tuning lives through every ordered pair of tasks, with the curriculum's own body and settings and this share of its
-steps. Transfer is the mean success over a task's stage, less that of the same stage in a newcomer's life (the runs in
-which the task comes first); kept is the earlier task's success at the end over that at the end of its own stage. A row
-for each (curriculum, first, second, seed) goes to results/transfer.jsonl; rows that are there are not made again. Both
-matrices go to docs/curricula.md; --table does only that.
+Fine-tuning lives through every ordered pair of tasks, with the curriculum's settings and this share of its steps, in a
+body that fits both. Transfer is the mean success over a task's stage, less that of a newcomer in the same body and of
+the same seed: of the run in which the two come the other way round. Kept is the earlier task's success at the end over
+that at the end of its own stage. A row for each (curriculum, first, second, seed) goes to results/transfer.jsonl; rows
+that are there are not made again. Both matrices go to docs/curricula.md; --table does only that.
 """
 
 from __future__ import annotations
@@ -53,12 +53,14 @@ def measured(made: curriculum.Curriculum, seed: int) -> dict[str, Any]:
 
 def matrices(rows: Sequence[Mapping[str, Any]], tasks: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
     """(first, second) each: transfer, and what is kept; NaN where there is no row, or nothing to keep."""
-    alone = {t: np.mean([r["first"] for r in rows if r["tasks"][0] == t] or [np.nan]) for t in tasks}
+    alone = {(*r["tasks"], r["seed"]): r["first"] for r in rows}
     transfer, kept = np.full((2, len(tasks), len(tasks)), np.nan)
     for i, j in itertools.permutations(range(len(tasks)), 2):
         mine = [r for r in rows if r["tasks"] == [tasks[i], tasks[j]]]
-        if mine:
-            transfer[i, j] = np.mean([r["after"] for r in mine]) - alone[tasks[j]]
+        if new := [
+            r["after"] - alone[tasks[j], tasks[i], r["seed"]] for r in mine if (tasks[j], tasks[i], r["seed"]) in alone
+        ]:
+            transfer[i, j] = np.mean(new)
         if held := [r["left"] / r["learnt"] for r in mine if r["learnt"] >= LEARNT]:
             kept[i, j] = np.mean(held)
     return transfer, kept
@@ -92,7 +94,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     ask = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ask.add_argument("--curriculum", default="ludus-6")
     ask.add_argument("--share", type=float, default=0.5)
-    ask.add_argument("--seeds", type=int, default=1)
+    ask.add_argument("--seeds", type=int, default=2)
     ask.add_argument("--out", type=Path, default=RESULTS)
     ask.add_argument("--table", action="store_true")
     given = ask.parse_args(arguments)

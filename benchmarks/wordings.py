@@ -36,6 +36,23 @@ WAYS = {"one": "one wording", "all": "all but the held-out"}
 KINDS = ("true", "paraphrased", "held-out", "wrong")
 
 
+def made(task: str, arm: tuple[str, int, str]) -> curriculum.Curriculum:
+    """The task alone, as ARMS say that it is told."""
+    return baselines.of(task).model_copy(update=dict(zip(("encoder", "words", "wordings"), arm, strict=True)))
+
+
+def about(task: str, arm: tuple[str, int, str], episodes: int) -> dict[str, Any]:
+    """What a row is of, the seed apart."""
+    alone = made(task, arm)
+    hash = plan.plan(alone, alone.usual).hash
+    return {
+        "task": task,
+        **dict(zip(("encoder", "width", "wordings"), arm, strict=True)),
+        "hash": hash,
+        "episodes": episodes,
+    }
+
+
 def measured(made: curriculum.Curriculum, seed: int, episodes: int) -> dict[str, Any]:
     """The row of a policy: {kind: success}; of the one that ships, where that is what would be learnt."""
     task, hash = made.stages[0].task, plan.plan(made, made.usual, seed=seed).hash
@@ -73,14 +90,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     tasks = [] if given.table else [registry.full(t) for t in given.tasks]
     for seed in range(given.seeds):
         for task in tasks:
-            for encoder, width, wordings in ARMS:
-                made = baselines.of(task).model_copy(update={"encoder": encoder, "words": width, "wordings": wordings})
-                about = {"task": task, "encoder": encoder, "width": width, "wordings": wordings, "seed": seed}
-                about |= {"hash": plan.plan(made, made.usual).hash, "episodes": given.episodes}
-                if not rows.has(about):
-                    rows.add(about | measured(made, seed, given.episodes))
-    print(table(rows))
-    put(PAGE, "wordings", table(rows))
+            for arm in ARMS:
+                row = about(task, arm, given.episodes) | {"seed": seed}
+                if not rows.has(row):
+                    rows.add(row | measured(made(task, arm), seed, given.episodes))
+    known = dict.fromkeys(r["task"] for r in rows)
+    found = table(rows.current(about(task, arm, given.episodes) for task in known for arm in ARMS))
+    print(found)
+    put(PAGE, "wordings", found)
     return 0
 
 

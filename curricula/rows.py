@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import datetime
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
+
+TRIALS = 100  # seeds from here on are those that settings are found on
 
 
 class Rows(list[dict[str, Any]]):
@@ -21,7 +23,12 @@ class Rows(list[dict[str, Any]]):
 
     def has(self, about: Mapping[str, Any]) -> bool:
         """Whether a row says all of this."""
-        return any(all(k in row and row[k] == v for k, v in about.items()) for row in self)
+        return any(_says(row, about) for row in self)
+
+    def current(self, abouts: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+        """The rows that say all of one of these, settings' hashes among it; those of TRIALS are in no table."""
+        known = list(abouts)
+        return [r for r in self if r["seed"] < TRIALS and any(_says(r, about) for about in known)]
 
     def add(self, row: Mapping[str, Any]) -> None:
         """Keep a row, with the date, here and in the file, and print it."""
@@ -30,6 +37,10 @@ class Rows(list[dict[str, Any]]):
         print(line, flush=True)
         with self.path.open("a", encoding="utf-8") as file:
             file.write(line + "\n")
+
+
+def _says(row: Mapping[str, Any], about: Mapping[str, Any]) -> bool:
+    return all(k in row and row[k] == v for k, v in about.items())
 
 
 def put(page: Path, name: str, table: str) -> bool:

@@ -1,15 +1,43 @@
 """The benchmark's curricula treat their tasks alike, and a run of four is short enough for one core."""
 
+import importlib.util
+import json
 from pathlib import Path
 
 import pytest
 
-from ludus.curricula import plan, references
+from ludus.curricula import bench, plan, references
 from ludus.curricula.curriculum import load, names
 
 BENCHMARK = [n for n in names() if n.rpartition("-")[0] in ("grasp", "avoid", "text", "games")]
 RESULTS = Path(__file__).parents[1] / "benchmarks" / "results"
 PACE, MINUTES = 4000, 8  # steps a second of the robots' tasks on a quiet core; what a run of four may take
+
+
+@pytest.fixture(scope="module")
+def tables():
+    path = RESULTS.parent / "tables.py"
+    spec = importlib.util.spec_from_file_location("benchmark_tables", path)
+    assert spec and spec.loader
+    spec.loader.exec_module(made := importlib.util.module_from_spec(spec))
+    return made
+
+
+def test_every_table_can_be_made_and_none_shows_or_ships_rows_of_other_settings(tables, tmp_path, monkeypatch):
+    for name, table in tables.TABLES.items():
+        assert bench.jobs(name, load(name), table.methods.split(","), range(table.seeds), tmp_path, tier=table.tier)
+    old = [
+        json.loads(line) | {"hash": "0" * 64} for line in (RESULTS / "short-life.jsonl").read_text("utf-8").splitlines()
+    ]
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in old), encoding="utf-8")
+    page = tmp_path / "page.md"
+    page.write_text("<!-- table: short-life -->\n| a |\n|---|\n| 1 |\n\nNext.\n", encoding="utf-8")
+    monkeypatch.setattr(tables, "PAGES", [page])
+    monkeypatch.setattr(tables, "SHIPPED", tmp_path / "shipped")
+    tables.ship("short-life", tmp_path / "rows.jsonl")
+    tables.publish("short-life", tmp_path / "rows.jsonl")
+    assert not (tmp_path / "shipped").exists() and "not measured" in page.read_text("utf-8")
+    assert page.read_text("utf-8").endswith("|---|\n\nNext.\n")
 
 
 def test_there_is_one_for_each_family():
