@@ -23,7 +23,7 @@ OLD = [Lesson(f"goal: take the {n}\ndo:", f"take the {n}", "old", 1.0) for n in 
 NEW = [Lesson(f"goal: clean the {n}\ndo:", f"wash the {n}", "new", 1.0) for n in NOUNS]
 ASKED = ("clean the {}", "please clean the {}", "clean the {} now", "now clean the {}")
 MORE = [Lesson(f"goal: {a.format(n)}\ndo:", f"wash the {n}", "new", 1.0) for n in NOUNS for a in ASKED]
-SMALL = training.Recipe(vocabulary=330, width=48, layers=1, heads=2, inner=48, steps=120, batch=8, rate=1e-2, warmup=5)
+SMALL = training.Recipe(vocabulary=330, width=48, layers=1, heads=2, inner=48, steps=400, batch=8, rate=1e-2, warmup=5)
 QUICK = Update(steps=40, batch=12, rate=1e-2, margin=0.1, strength=0.1)
 
 
@@ -376,7 +376,7 @@ def test_batches_are_where_the_larger_model_is(tiny, monkeypatch):
 
 def test_a_smaller_model_learns_from_a_larger_one_and_both_are_measured(tiny, tmp_path):
     pairs = [Pair(x.prompt, x.answer, "old", "", "") for x in OLD]
-    recipe = distilling.smaller(dataclasses.replace(SMALL, steps=200), 40, 1)
+    recipe = distilling.smaller(SMALL, 40, 1)
     student = distilling.distil(tiny, pairs, recipe, 0.5, lambda _: None)
     rows = distilling.compare({"teacher": tiny, "student": student}, {"old": held(OLD)})
     assert rows[1]["parameters"] < rows[0]["parameters"] and rows[1]["right"] >= 0.6 < rows[0]["right"]

@@ -314,7 +314,8 @@ def test_what_is_wrong_is_one_line(calm, tmp_path, capsys):
 def test_an_instructor_that_learns_on_the_way_goes_on_over_a_stop(tmp_path, monkeypatch):
     """Every second update is let through the gate; what was learnt is in the checkpoint, and at the end in a folder."""
     asked = [Pair(f"goal: take the {n}\ndo:", f"take the {n}", "t", "", "") for n in ("apple", "mug", "egg")]
-    small = training.Recipe(vocabulary=300, width=16, layers=1, heads=2, inner=16, steps=2, batch=2)
+    # of that seed, for a model that has learnt nothing must say now and then what can be done, or there is no lesson
+    small = training.Recipe(vocabulary=300, width=16, layers=1, heads=2, inner=16, steps=2, batch=2, seed=3)
     tiny = loading.load(training.make(tmp_path / "tiny", asked, small, lambda _: None), dtype="float32")
     first = tiny.model.state_dict()["lm_head.weight"].clone()
     monkeypatch.setitem(INSTRUCTORS, "language-model", lambda: LanguageModel(tiny))

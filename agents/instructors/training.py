@@ -170,7 +170,8 @@ def make(out: Path, pairs: Sequence[Pair], recipe: Recipe, tell: Callable[[str],
     """The model of a corpus."""
     torch.set_num_threads(1)
     draw = np.random.default_rng(recipe.seed)
-    more = [corpus.retold(p, draw) for p in pairs[:: max(1, len(pairs) // 4000)]]
+    some = (p for p in pairs[:: max(1, len(pairs) // 4000)] if corpus.share_renamed(p.task))
+    more = [corpus.retold(p, draw) for p in some]
     tokens = tokenizer([f"{p.prompt} {p.answer}" for p in pairs] + [f"{p} {a}" for p, a in more], recipe.vocabulary)
     model = decoder(recipe, len(tokens))
 
