@@ -6,7 +6,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from ludus.agents.instructors import corpus
+from ludus.agents.instructors import corpus, training
 from ludus.agents.instructors.scenes import (
     HELD_OUT,
     LONG,
@@ -78,15 +78,12 @@ def test_the_corpus_has_both_languages_and_programs_and_is_seeded():
 
 def test_renaming_tells_the_same_scene_of_other_things():
     prompt, answer = "goal: 把苹果放进篮子\nseen: You hold the apple.", "put the apple in the basket"
-    words, invented = corpus.words()["concepts"], 0
-    for seed in range(40):
+    words = corpus.words()["concepts"]
+    for seed in range(20):
         told, said = corpus.renamed((prompt, answer), np.random.default_rng(seed))
         thing, place = told.split("hold the ")[1].rstrip("."), said.split(" in the ")[1]
-        chinese = re.findall("[\u4e00-\u9fff]+", told)[0]
-        assert f"put the {thing} in the {place}" == said and re.fullmatch("把.+放进.+", chinese)
-        assert words["things"].get(thing, "") in chinese and words["places"].get(place, "") in chinese
-        invented += (thing not in words["things"]) + (place not in words["places"])
-    assert 25 < invented < 55  # half of them
+        assert f"put the {thing} in the {place}" == said
+        assert told.startswith(f"goal: 把{words['things'][thing]}放进{words['places'][place]}")
 
 
 def test_where_goals_are_few_all_are_learnt_but_never_those_held_out_with_their_own_nouns():
@@ -138,6 +135,11 @@ def test_a_thing_is_renamed_in_both_languages_or_in_neither(task):
             bare = re.sub(r"{\w+}", "", wording)
             assert set(named(bare)) <= set(named(skill.wordings[0])), wording  # 方 is no colour in 方块
     world.close()
+
+
+def test_of_chinese_every_character_is_a_token():
+    tokens = training.tokenizer(["把蓝色方块拿起来 blue cube 12"] * 50, 500)
+    assert [tokens.decode([i]) for i in tokens("蓝色方块 12")["input_ids"]] == ["蓝", "色", "方", "块", " ", "1", "2"]
 
 
 def test_a_single_world_and_a_batch_are_told_the_same():

@@ -20,7 +20,6 @@ MEDDLED = 0.2  # share of instructions given at random, so that what went wrong 
 RENAMED = 0.6  # share of examples told with other nouns
 FEW = ("ludus/PickPlace-v0", "ludus/Stack-v0", "ludus/LiftColour-v0", "ludus/OpenDrawer-v0")  # goals: always renamed,
 # all of them: with one of two left for training, the model learns to name what is described first, whatever it is told
-INVENTED = 0.5  # share of the other nouns that are words of no language
 BRIEF = 10  # steps of a task whose goal is one instruction: more would say the same again
 IN_CHINESE = 0.1  # share of examples whose answer is Chinese
 _CJK = re.compile(r"[\u4e00-\u9fff]")
@@ -45,7 +44,7 @@ def words() -> dict[str, Any]:
 
 def extra() -> dict[str, list[str]]:
     """More wordings for training, by the skill's name."""
-    return {k: v for k, v in words().items() if k not in ("politeness", "concepts", "invented")}
+    return {k: v for k, v in words().items() if k not in ("politeness", "concepts")}
 
 
 def phraser(side: str, draw: np.random.Generator) -> Callable[[Instruction, int], str]:
@@ -153,26 +152,14 @@ def retold(pair: Pair, draw: np.random.Generator) -> tuple[str, str]:
 
 
 def renamed(texts: Sequence[str], draw: np.random.Generator) -> tuple[str, ...]:
-    """The same scene with other nouns, in both languages alike, so that answers are read off and not remembered.
-
-    Half of them are invented. With a few dozen nouns alone, all of them met often, the model learns each by heart, and
-    misses the one that is held out the more, the longer it learns.
-    """
+    """The same scene with other nouns, in both languages alike, so that answers are read off and not remembered."""
     kinds, pattern = _renaming()
     other: dict[str, str] = {}
     for kind in kinds:
         names = list(kind)
         for name, new in zip(names, draw.permutation(names), strict=True):
-            new, said = _invented(draw) if draw.random() < INVENTED else (str(new), kind[str(new)])
-            other[name], other[kind[name]] = new, said
+            other[name], other[kind[name]] = str(new), kind[str(new)]
     return tuple(pattern.sub(lambda m: other[m.group()], text) for text in texts)
-
-
-def _invented(draw: np.random.Generator) -> tuple[str, str]:
-    """A noun that is none, in English and in Chinese."""
-    parts = words()["invented"]
-    english = "".join(str(draw.choice(parts["en"])) for _ in range(draw.integers(2, 4)))
-    return english, "".join(draw.choice(list(parts["zh"]), size=draw.integers(1, 3)))
 
 
 def share_renamed(task: str) -> float:
