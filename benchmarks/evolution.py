@@ -14,6 +14,7 @@ what has a row is not made again, and a search that was stopped goes on. Then me
 from __future__ import annotations
 
 import argparse
+import json
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -107,6 +108,8 @@ def main() -> None:
     made = curriculum.load(asked.task)
     same = {"task": asked.task, "tier": asked.tier, "population": asked.population, "generations": asked.generations}
     same |= {"lives": runs(asked), "score_of": SCORE, "hash": plan.plan(made, made.usual, tier=asked.tier).hash}
+    same |= {"genes": {name: gene.model_dump(exclude_defaults=True) for name, gene in genes.genes(made.usual).items()}}
+    same = json.loads(json.dumps(same))  # as the rows are read
     keys = [{"way": way, "seed": seed} | same for seed in range(asked.seeds) for way in asked.ways]
     rows = Rows(asked.out)
     for key in keys:

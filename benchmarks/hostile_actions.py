@@ -121,7 +121,7 @@ def cases(tasks: Sequence[str]) -> Iterator[tuple[str, dict[str, Any]]]:
 
 def fingerprint(world: Any, given: Mapping[str, Any]) -> str:
     """One hash for what a row depends on: what was asked for, and the task as it is written."""
-    written = [inspect.getsource(c) for c in type(world.task).__mro__ if c is not object]
+    written = [inspect.getsource(c) for c in (Hostile, *type(world.task).__mro__) if c is not object]
     model = np.empty(mujoco.mj_sizeModel(world.sims.model), np.uint8)
     mujoco.mj_saveModel(world.sims.model, None, model)
     text = json.dumps(given, sort_keys=True) + "".join(written)

@@ -21,7 +21,7 @@ import numpy as np
 from ludus.agents.learner import Learner
 from ludus.agents.meta import rules
 from ludus.agents.meta.adaptation import Adaptation
-from ludus.curricula import body, evaluation, generate
+from ludus.curricula import body, evaluation, generate, plan
 from ludus.curricula.curriculum import Curriculum, Stage
 from ludus.curricula.rows import Rows
 from ludus.curricula.statistics import interval
@@ -101,6 +101,7 @@ def main() -> None:
     asked = parser.parse_args()
     settings = {k: v for k, v in vars(asked).items() if k not in ("seeds", "first", "out")}
     made = family(asked.family, asked.only)
+    settings |= SIZES[asked.tier] | {"hash": plan.plan(made, made.usual).hash}
     rows = Rows(asked.out)
     for seed in range(asked.first, asked.first + asked.seeds):
         key = {"seed": seed, "settings": settings}

@@ -3,7 +3,8 @@
     python benchmarks/physics_costs.py [--tasks Lift-v0 …] [--seconds 1] [--rounds 5]
 
 Everything is measured in turn within one run, so that other work on the machine meets all alike: keep the ratios.
-A row for every task and setting goes to results/physics-costs.jsonl; those that are there are not made again.
+A row for every task and setting goes to results/physics-costs.jsonl; those that are there, of the task as it
+is, are not made again.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import numpy as np
 
 from ludus import envs
 from ludus.curricula.speed import Runner, compare
+from ludus.envs import registry, revisions
 from ludus.envs.views import autoreset
 
 RESULTS = Path(__file__).parent / "results" / "physics-costs.jsonl"
@@ -61,12 +63,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     ask.add_argument("--rounds", type=int, default=5)
     given = ask.parse_args(arguments)
     lines = RESULTS.read_text(encoding="utf-8").splitlines() if RESULTS.exists() else []
-    known = {json.loads(line)["env"] for line in lines}
-    for task in (envs.spec(t).id for t in given.tasks if envs.spec(t).id not in known):
+    known = {(row["env"], row.get("revision", 0)) for row in map(json.loads, lines)}
+    for task in map(registry.full, given.tasks):
+        if (task, now := revisions.revision(task)) in known:
+            continue
         rows = compare(task, [runner(task, name) for name in SETTINGS], given.seconds, given.rounds)
-        date = datetime.now(UTC).isoformat(timespec="seconds")
+        about = {"revision": now, "date": datetime.now(UTC).isoformat(timespec="seconds")}
         with RESULTS.open("a", encoding="utf-8") as file:
-            file.writelines(json.dumps(dataclasses.asdict(row) | {"date": date}) + "\n" for row in rows)
+            file.writelines(json.dumps(dataclasses.asdict(row) | about) + "\n" for row in rows)
         for row in rows:
             told = f"{row.ratio:.3f} [{row.low:.3f}, {row.high:.3f}]"
             print(f"{row.env}, {row.name}: {row.rate:,.0f} steps a second, ratio {told}", flush=True)

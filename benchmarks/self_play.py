@@ -25,6 +25,7 @@ from ludus.agents.learner import Learner
 from ludus.agents.team.league import League, frozen
 from ludus.agents.team.match import Pool
 from ludus.curricula.rows import Rows
+from ludus.envs import revisions
 from ludus.envs.core import Step, World, Wrapper
 from ludus.envs.instructions import Instruction
 from ludus.envs.views.sb3 import Sb3View
@@ -35,6 +36,7 @@ PPO = {
     "n_steps": 128, "batch_size": 1024, "n_epochs": 4, "gamma": 0.98, "gae_lambda": 0.95, "learning_rate": 1e-3,
     "ent_coef": 0.005, "policy_kwargs": {"net_arch": [64, 64]},
 }  # fmt: skip
+LEAGUE = {"every": 100_000, "swap": 20_000}
 
 
 class Shaped(Wrapper):
@@ -80,6 +82,7 @@ def main():
     torch.set_num_threads(1)
     about = {"task": asked.task, "seed": SEED, "games": asked.games, "limit": asked.limit, "shaped": asked.shaped}
     about |= {"points_rated": asked.points, "seconds_asked": asked.seconds}
+    about |= {"revision": revisions.revision(asked.task), "rows": ROWS, "ppo": PPO, "league": LEAGUE}
     rows = Rows(OUT)
     if found := next((row for row in rows if about.items() <= row.items()), None):
         print(json.dumps(found))
@@ -87,7 +90,7 @@ def main():
     first, other = envs.make(asked.task).groups.items()
     world = shaped(asked.task, ROWS // len(first[1]), asked.shaped)
     view = Sb3View(world, ROWS, partners={other[0]: "league"})
-    learner = Learner("ppo", [League(every=100_000, swap=20_000, seed=SEED)], SEED, "cpu", PPO)
+    learner = Learner("ppo", [League(**LEAGUE, seed=SEED)], SEED, "cpu", PPO)
     learner.start(asked.task, view)
     curve = [(0, 0.0, frozen(learner))]
     while (spent := curve[-1][1]) < asked.seconds * 0.99:

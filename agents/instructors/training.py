@@ -34,7 +34,7 @@ class Recipe:
     layers: int = 3
     heads: int = 4
     inner: int = 256
-    steps: int = 3600
+    steps: int = 7200
     batch: int = 32
     rate: float = 3e-3
     warmup: int = 100
