@@ -31,6 +31,7 @@ TASKS = {  # steps, where they differ from curricula/baselines.yaml
     "ludus/BasicGoal-v0": 30_000,
     "ludus/Household-v0": None,
     "ludus/WorkshopEasy-v0": None,
+    "ludus/HouseholdTeam-v0": None,
     "ludus/Treasure-v0": None,
     "ludus/GridWorld-v0": None,
     "ludus/PushBlockGoal-v0": None,
