@@ -269,6 +269,19 @@ def test_many_updates_together_lose_no_more_of_the_old_than_one_may(folder, old_
     assert taken == [True, False, True]
 
 
+def test_what_is_all_right_already_is_not_learnt_again(folder, old_briefings, monkeypatch):
+    asked = []
+    monkeypatch.setattr(
+        "ludus.agents.instructors.pupil.standing", lambda _, old, new: asked.append(len(new)) or Standing({}, 1.0)
+    )
+    monkeypatch.setattr("ludus.agents.instructors.pupil.update", lambda *_: pytest.fail("it learns what it knows"))
+    monkeypatch.setattr("ludus.agents.instructors.pupil.MEASURED", 3)
+    mind = pupil(folder)
+    row = mind.learn(records(MORE * 2), 64)
+    assert not row["taken"] and row["why"] == "nothing to gain" and asked == [3]
+    assert mind.state()[0] == {} and mind.state()[1]["learnt"] == 0
+
+
 def test_too_little_is_not_learnt_from(folder, old_briefings):
     row = pupil(folder).learn(records(MORE, "failed"), 64)
     assert not row["taken"] and row["why"] == "too few lessons" and row["lessons"] == 0

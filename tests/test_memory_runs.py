@@ -10,7 +10,7 @@ import pytest
 from ludus.agents.instructors import INSTRUCTORS, LanguageModel, loading, pupil, training
 from ludus.agents.instructors.corpus import Pair
 from ludus.agents.instructors.scenes import digest
-from ludus.agents.instructors.updating import Update, Verdict
+from ludus.agents.instructors.updating import Standing, Update, Verdict
 from ludus.agents.learner import Learner
 from ludus.agents.memory import Remembering
 from ludus.curricula import checkpoint, cli, memory, mind, runner
@@ -322,6 +322,7 @@ def test_an_instructor_that_learns_on_the_way_goes_on_over_a_stop(tmp_path, monk
     monkeypatch.setitem(pupil.EVERY, "online", 12)
     monkeypatch.setitem(pupil.HOW, "online", Update(steps=1, batch=4, rate=0.1, least=2))
     monkeypatch.setattr(pupil.rehearsal, "load", lambda folder: ([], {}))
+    monkeypatch.setattr(pupil, "standing", lambda *_: Standing({}, 0.0))
     monkeypatch.setattr(pupil, "gate", lambda *_: Verdict(next(turns), "turn about", {}, (0.0, 1.0)))
 
     def live(name, stop=None):

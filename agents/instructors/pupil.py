@@ -23,6 +23,7 @@ from .updating import Held, Update, between, gate, standing, update
 EVERY = {"never": 0, "stage": 0, "batch": 512, "online": 64}  # outcomes between two updates; 0: none on the way
 HOW = {"stage": Update(), "batch": Update(steps=24), "online": Update(steps=6)}
 ANSWERS = 12  # that a held-out briefing of the run is chosen among, at most
+MEASURED = 256  # held-out briefings of the run that an update is measured by, at most: a long run has thousands
 
 
 class Pupil:
@@ -54,6 +55,7 @@ class Pupil:
         """One attempt on all lines of the run; the row that says what came of it.
 
         New are the lines that came since the last update that was taken; those before are held to, like old tasks.
+        Nothing is made where all that is held out of the new is answered right already.
         """
         self._tried_at = outcomes
         fresh, counts = lessons.clean(lines[self._learnt :])
@@ -66,12 +68,15 @@ class Pupil:
         earlier, _ = lessons.clean(lines[: self._learnt])
         old, kept = self._rehearsed(earlier)
         assert self._old is not None
-        seed = int(np.random.SeedSequence([self.how.seed, len(self.verdicts)]).generate_state(1)[0])
-        learnt = update(before, new, old, dataclasses.replace(self.how, seed=seed))
-        measured, tried = _choices(held, [*fresh, *earlier]), []
+        measured, tried = _choices(_some(held), [*fresh, *earlier]), []
         stood = standing(before, kept, measured)
+        if stood.new == 1:
+            self.verdicts.append(row | {"why": "nothing to gain", "new": [1.0, 1.0]})
+            return self.verdicts[-1]
         self._best |= {t: max(stood.old[t], self._best.get(t, 0.0)) for t in self._old[1] if t in stood.old}
         stood = stood._replace(old=stood.old | self._best)
+        seed = int(np.random.SeedSequence([self.how.seed, len(self.verdicts)]).generate_state(1)[0])
+        learnt = update(before, new, old, dataclasses.replace(self.how, seed=seed))
         for share in self.how.shares:
             after = between(before, learnt, share)
             tried.append((gate(stood, standing(after, kept, measured), self.how.margin), share))
@@ -89,7 +94,7 @@ class Pupil:
         learnt, measured = lessons.parted(earlier)
         kept = dict(self._old[1])
         for task in sorted({x.task for x in measured}):
-            own = _choices([x for x in measured if x.task == task], earlier)
+            own = _choices(_some([x for x in measured if x.task == task]), earlier)
             kept[f"{task} in this run"] = own
         return [*self._old[0], *learnt], kept
 
@@ -127,6 +132,11 @@ class Pupil:
             model = copy.deepcopy(first.model)
             model.load_state_dict({k: torch.from_numpy(np.array(v)) for k, v in weights.items()})
             self.model.adopt(Decoder(model, first.tokenizer, first.chat, first.longest, first.chunk), self._name())
+
+
+def _some(held: Sequence[Lesson]) -> list[Lesson]:
+    """MEASURED of them, evenly."""
+    return [held[i] for i in np.linspace(0, len(held) - 1, min(len(held), MEASURED)).astype(int)]
 
 
 def _choices(held: Sequence[Lesson], known: Sequence[Lesson]) -> list[Held]:
