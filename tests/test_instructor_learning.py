@@ -212,6 +212,9 @@ def test_the_gate_takes_what_keeps_the_old_and_gains():
     assert verdict("kept").taken and verdict("kept").new == (0.0, 1.0)
     assert not verdict("lost").taken and "second 1.00 to 0.00" in verdict("lost").why
     assert verdict("lost", margin=1.0).taken
+    few = Standing({"many": 1.0, "few": 1.0}, 0.0), Standing({"many": 1.0, "few": 0.75}, 1.0)
+    assert gate(*few, 0.02, {"few": 0.25}).taken and not gate(*few, 0.02, {"few": 0.2}).taken
+    assert not gate(*few, 0.02, {"many": 0.25}).taken
     assert not verdict("before").taken and verdict("before").why == "nothing gained"
 
 

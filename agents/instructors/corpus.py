@@ -187,6 +187,13 @@ def _doses(task: str) -> Sequence[tuple[dict[str, Any], int, int]]:
         return [({}, 256, 5), ({"language": "zh"}, 256, 2)]
     if task in LONG:
         return [({}, 32 if family(task) == "games" else 256, 2)]
+    copies = min(16 * _goal_count(task), 256)  # each goal of a task in which to name the right one is all there is
     if family(task) == "text":
-        return [({}, 16, 1), ({"language": "zh"}, 8, 1)]
-    return [({}, 8, 1)]
+        return [({}, max(copies, 16), 1), ({"language": "zh"}, copies, 1)]
+    return [({}, copies, 1)]
+
+
+def _goal_count(task: str) -> int:
+    world = registry.make(task, 1)
+    world.close()
+    return len(world.goals)

@@ -55,7 +55,8 @@ class Pupil:
         """One attempt on all lines of the run; the row that says what came of it.
 
         New are the lines that came since the last update that was taken; those before are held to, like old tasks.
-        Nothing is made where all that is held out of the new is answered right already.
+        Of these one briefing may always be lost, for at first there are few. Nothing is made where all that is held out
+        of the new is answered right already.
         """
         self._tried_at = outcomes
         fresh, counts = lessons.clean(lines[self._learnt :])
@@ -77,9 +78,10 @@ class Pupil:
         stood = stood._replace(old=stood.old | self._best)
         seed = int(np.random.SeedSequence([self.how.seed, len(self.verdicts)]).generate_state(1)[0])
         learnt = update(before, new, old, dataclasses.replace(self.how, seed=seed))
+        one = {task: 1 / len(held) for task, held in kept.items() if task not in self._old[1] and held}
         for share in self.how.shares:
             after = between(before, learnt, share)
-            tried.append((gate(stood, standing(after, kept, measured), self.how.margin), share))
+            tried.append((gate(stood, standing(after, kept, measured), self.how.margin, one), share))
             if tried[-1][0].taken:
                 self._learnt = len(lines)
                 self._adopt(after)

@@ -89,11 +89,11 @@ def batches(pairs: Sequence[Pair], recipe: Recipe, encode: Encode, start: int = 
 
 
 def _weights(pairs: Sequence[Pair]) -> np.ndarray:
-    """The chance of each briefing: tasks that are cut into steps as the root of how many there are, others a tenth."""
+    """The chance of each briefing: tasks that are cut into steps as the root of how many there are, others a third."""
     count: dict[str, int] = {}
     for pair in pairs:
         count[pair.task] = count.get(pair.task, 0) + 1
-    share = {t: n**0.5 * (1 if t in corpus.LONG else 0.25) for t, n in count.items()}
+    share = {t: n**0.5 * (1 if t in corpus.LONG else 0.5) for t, n in count.items()}
     chance = np.array([share[p.task] / count[p.task] for p in pairs])
     return chance / chance.sum()
 

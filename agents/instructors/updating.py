@@ -190,10 +190,14 @@ def standing(model: Decoder, old: Mapping[str, Sequence[Held]], new: Sequence[He
     return Standing(of, quality(model, new) if new else 0.0)
 
 
-def gate(before: Standing, after: Standing, margin: float) -> Verdict:
-    """Taken only if no earlier task loses more than margin, and something is gained on the new briefings."""
+def gate(before: Standing, after: Standing, margin: float, slack: Mapping[str, float] | None = None) -> Verdict:
+    """Taken only if no earlier task loses more than margin, and something is gained on the new briefings.
+
+    slack: what a task may lose instead, where its briefings are too few to show so little.
+    """
     kept = {task: (share, after.old[task]) for task, share in before.old.items()}
     gained = (before.new, after.new)
-    lost = [f"{task} {b:.2f} to {a:.2f}" for task, (b, a) in kept.items() if a < b - margin - 1e-9]
+    may = {task: max(margin, (slack or {}).get(task, 0.0)) for task in kept}
+    lost = [f"{task} {b:.2f} to {a:.2f}" for task, (b, a) in kept.items() if a < b - may[task] - 1e-9]
     why = f"lost {', '.join(lost)}" if lost else "nothing gained" if gained[1] <= gained[0] else "kept and gained"
     return Verdict(not lost and gained[1] > gained[0], why, kept, gained)
