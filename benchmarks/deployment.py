@@ -1,6 +1,6 @@
 """A family of tasks comes after deployment: can the model learn it from outcomes, and does it keep what it knew?
 
-    python benchmarks/deployment.py [--seeds 3] [--rounds 5] [--steps 3000] [--models FOLDER] [--table]
+    python benchmarks/deployment.py [--seeds 3] [--rounds 6] [--steps 3000] [--models FOLDER] [--table]
 
 A small model a seed is trained from nothing on briefings of Household alone. Then it meets robots (LiftColour,
 OpenDrawer): in every round it instructs 64 copies of each, half of its words drawn at random, scripts carry them out,
@@ -132,7 +132,7 @@ def rows(way: str, seed: int, rounds: int, folder: Path) -> list[dict[str, Any]]
 def main(arguments: Sequence[str] | None = None) -> int:
     ask = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ask.add_argument("--seeds", type=int, default=3)
-    ask.add_argument("--rounds", type=int, default=5)
+    ask.add_argument("--rounds", type=int, default=6)
     ask.add_argument("--steps", type=int, default=3000, help="of the first training")
     ask.add_argument("--models", type=Path, help="where the deployed model is kept  [default: made anew]")
     ask.add_argument("--out", type=Path, default=RESULTS)
