@@ -7,12 +7,16 @@ scenes whose layout, combination of objects and, for "held-out", wording were ke
 instructions or more, and in which the oracle needs two different ones or more. `of_oracle` is success as a share of
 the oracle's on the same scenes. The wrong instructor is the same model, told the task's next goal instead; where a task
 has one goal there is none.
+
+Then a row for each task whose goals are one instruction each, where it has several: the share of first briefings in new
+scenes in which the model, choosing, names the goal that it was told (`named`).
 """
 
 from __future__ import annotations
 
 import argparse
 import datetime
+import itertools
 import json
 import time
 import unittest.mock
@@ -174,6 +178,43 @@ def rows(
         theatre.close()
 
 
+def named(
+    model: str, episodes: int, tasks: Sequence[str], names: Sequence[str], done: Set[tuple] = frozenset()
+) -> Iterator[dict[str, Any]]:
+    """Rows of the tasks whose goals need not be cut into steps."""
+    instructor, who = LanguageModel(loading.load(model)), "model, choose"
+    about = {"model": loading.fingerprint(model), "suite": metadata.version("ludus")}
+    known = [t for t in registry.ids() if t not in LONG and "needs-build" not in registry.spec(t).tags]
+    for task in (t for t in known if (not tasks or t in tasks) and (not names or who in names)):
+        wanted = [s for s in (TRAIN, HELD_OUT) if (about["model"], task, who, s, episodes) not in done]
+        if not wanted or not (theatre := _several(task, episodes)):
+            continue
+        for said in wanted:
+            phrase = corpus.phraser(said, np.random.default_rng(1))
+            played = theatre.play(None, range(FIRST_SEED, FIRST_SEED + episodes), phrase, steps=1)
+            texts, _ = instructor.instruct([e.briefing for e in played.examples], [None] * len(played.examples))
+            right = [text == e.answer.text for text, e in zip(texts, played.examples, strict=True)]
+            low, high = wilson(sum(right), len(right))
+            yield about | {
+                "date": datetime.date.today().isoformat(), "task": task, "family": family(task), "who": who,
+                "wordings": said, "episodes": episodes, "named": round(float(np.mean(right)), 4),
+                "low": round(low, 4), "high": round(high, 4), "instructions": len(right),
+            }  # fmt: skip
+        theatre.close()
+
+
+def _several(task: str, copies: int) -> Theatre | None:
+    """A theatre of a task with several goals, of which an oracle knows which to say."""
+    try:
+        theatre = Theatre(task, copies)
+    except NotImplementedError:
+        return None
+    if len(theatre.world.goals) > 1:
+        return theatre
+    theatre.close()
+    return None
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default="shipped")
@@ -183,7 +224,8 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=RESULTS)
     given = parser.parse_args()
     torch.set_num_threads(1)
-    for row in rows(given.model, given.episodes, given.only, given.who, made(given.out)):
+    asked = given.model, given.episodes, given.only, given.who, made(given.out)
+    for row in itertools.chain(rows(*asked), named(*asked)):
         print(json.dumps(row), flush=True)
         given.out.parent.mkdir(parents=True, exist_ok=True)
         with given.out.open("a", encoding="utf-8") as file:

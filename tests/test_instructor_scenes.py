@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from ludus.agents.instructors import corpus, training
+from ludus.agents.instructors.language_model import LanguageModel
 from ludus.agents.instructors.scenes import (
     HELD_OUT,
     LONG,
@@ -153,3 +154,27 @@ def test_a_single_world_and_a_batch_are_told_the_same():
         return heard
 
     assert briefings([7, 8, 9])[1] == briefings([8])[0]
+
+
+@pytest.mark.parametrize("task", ["Household-v0", "LiftColour-v0", "OpenDrawer-v0", "FetchFromFridge-v0"])
+def test_the_shipped_model_does_what_the_oracle_does_in_scenes_that_it_never_saw(task):
+    """A slice of benchmarks/instructor.py: goals in wordings for training, in English and Chinese, choosing."""
+    theatre, seeds = Theatre(f"ludus/{task}", 24), range(1 << 35, (1 << 35) + 24)
+    oracle = theatre.play(None, seeds, corpus.phraser("train", np.random.default_rng(1)))
+    played = theatre.play(LanguageModel().instruct, seeds, corpus.phraser("train", np.random.default_rng(1)))
+    copied = theatre.play(goal_copying, seeds)
+    theatre.close()
+    assert played.success.sum() >= 0.9 * oracle.success.sum() > 0.9 * 20
+    assert copied.success.sum() <= 12
+
+
+@pytest.mark.parametrize(
+    "task", ["FoodCollectorGoal-v0", "PushBlockGoal-v0", "StrikersVsGoalieGoal-v0", "InsertPeg-v0", "Treasure-v0"]
+)
+def test_of_goals_that_are_one_instruction_the_shipped_model_names_the_one_that_it_was_told(task):
+    theatre = Theatre(f"ludus/{task}", 24)
+    examples = theatre.play(None, range(24), steps=1).examples
+    texts, _ = LanguageModel().instruct([e.briefing for e in examples], [None] * len(examples))
+    theatre.close()
+    assert len({e.answer for e in examples}) > 1
+    assert np.mean([text == e.answer.text for text, e in zip(texts, examples, strict=True)]) >= 0.9
