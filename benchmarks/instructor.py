@@ -192,8 +192,9 @@ def named(
         for said in wanted:
             phrase = corpus.phraser(said, np.random.default_rng(1))
             played = theatre.play(None, range(FIRST_SEED, FIRST_SEED + episodes), phrase, steps=1)
-            texts, _ = instructor.instruct([e.briefing for e in played.examples], [None] * len(played.examples))
-            right = [text == e.answer.text for text, e in zip(texts, played.examples, strict=True)]
+            told = [e for e in played.examples if e.answer.text in e.briefing.feasible]  # not the other side's goal
+            texts, _ = instructor.instruct([e.briefing for e in told], [None] * len(told))
+            right = [text == e.answer.text for text, e in zip(texts, told, strict=True)]
             low, high = wilson(sum(right), len(right))
             yield about | {
                 "date": datetime.date.today().isoformat(), "task": task, "family": family(task), "who": who,

@@ -173,7 +173,7 @@ def test_the_shipped_model_does_what_the_oracle_does_in_scenes_that_it_never_saw
 )
 def test_of_goals_that_are_one_instruction_the_shipped_model_names_the_one_that_it_was_told(task):
     theatre = Theatre(f"ludus/{task}", 24)
-    examples = theatre.play(None, range(24), steps=1).examples
+    examples = [e for e in theatre.play(None, range(24), steps=1).examples if e.answer.text in e.briefing.feasible]
     texts, _ = LanguageModel().instruct([e.briefing for e in examples], [None] * len(examples))
     theatre.close()
     assert len({e.answer for e in examples}) > 1
