@@ -7,8 +7,12 @@ OpenDrawer): in every round it instructs 64 copies of each, half of its words dr
 and it learns from what came of them as `--instructor-learns batch` does (instructors.lessons, updating). Three ways are
 compared: with old briefings, the divergence from the model before and the gate; without the gate; and without all
 three. Success is choosing in 40 new scenes of a task, in wordings for training. A row for each (way, seed, round) goes
-to results/deployment.jsonl; rows that are there are not made again. The table of docs/instructor.md is written from
+to results/deployment.jsonl; rows that are there are not made again. The tables of docs/instructor.md are written from
 the rows; --table does only that.
+
+Then whose forgetting it is: a policy learns Household's quests of three commands, told by the model as it was deployed,
+and then two robots' tasks. The old policy (after its first stage) and the new one (after its last) are each told by the
+model as it was and as each way has left it: a row (seed, way "whose") with success in 200 episodes.
 """
 
 from __future__ import annotations
@@ -34,6 +38,9 @@ from ludus.agents.instructors.scenes import Theatre
 from ludus.agents.instructors.training import Recipe, make
 from ludus.agents.instructors.updating import Update, quality
 from ludus.agents.memory.remembering import ALREADY, CUT_OFF
+from ludus.curricula import ablate, actors, curriculum, runner
+from ludus.curricula.curriculum import Evaluation, Stage
+from ludus.curricula.record import read_run
 from ludus.curricula.rows import Rows, put
 from ludus.curricula.statistics import interval
 
@@ -105,8 +112,8 @@ def _outcome(b: Any, after: Any) -> str:
     return after.outcomes[-1].rpartition(": ")[2] if after.tried > b.tried else ALREADY
 
 
-def rows(way: str, seed: int, rounds: int, folder: Path) -> list[dict[str, Any]]:
-    """Before, and after every round: success and held-out briefings of old and new tasks."""
+def rows(way: str, seed: int, rounds: int, folder: Path) -> tuple[list[dict[str, Any]], LanguageModel]:
+    """Before, and after every round: success and held-out briefings of old and new tasks; and what became of it."""
     model = LanguageModel(load(folder))
     pupil = Pupil(model, "batch", dataclasses.replace(WAYS[way], seed=seed), folder)
     draw = np.random.default_rng(seed)
@@ -126,7 +133,25 @@ def rows(way: str, seed: int, rounds: int, folder: Path) -> list[dict[str, Any]]
         made.append(about | {"lessons": verdict.get("lessons", 0), "success": scores, "held_out_right": kept})
     for theatre in (*schools, *stages.values()):
         theatre.close()
-    return made
+    return made, model
+
+
+def whose(seed: int, folder: Path, models: dict[str, LanguageModel], out: Path) -> dict[str, dict[str, float]]:
+    """model -> policy "old" and "new" -> success in Household's quests of three commands."""
+    stages = [Stage(task=OLD[0], steps=300_000, settings={"steps": 3}), Stage(task="ludus/Reach-v0", steps=120_000)]
+    stages += [Stage(task=NEW[0], steps=200_000)]
+    few = Evaluation(per_stage=4, episodes=20, last_episodes=100)
+    made = curriculum.load("short-life").model_copy(update={"stages": tuple(stages), "evaluation": few})
+    speaker = {"model": str(folder)}
+    run = read_run(runner.run(made, seed=seed, out=out, instructor="language-model", language_model=speaker))
+    found: dict[str, dict[str, float]] = {name: {} for name in models}
+    for policy, after in {"old": 0, "new": len(stages) - 1}.items():
+        single, act = actors.load(run, after, OLD[0])
+        single.close()
+        for name, model in models.items():
+            stage = actors.curriculum_of(run).tasks[0]
+            found[name][policy] = ablate.tried(run, stage, act, model.instruct, None, 200)["success"]
+    return found
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -146,6 +171,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     found = table(there.current({"way": way, **size, **updates(way)} for way in WAYS))
     print(found)
     put(PAGE, "deployment", found)
+    if found := forgetting(there.current([{"way": "whose", **size, "updates": list(map(updates, WAYS))}])):
+        print(found)
+        put(PAGE, "whose", found)
     return 0
 
 
@@ -174,17 +202,35 @@ def _shown(values: Sequence[float]) -> str:
     return f"{found.estimate:.2f}" + (f" ({found.low:.2f} to {found.high:.2f})" if found.low is not None else "")
 
 
+def forgetting(rows: Sequence[dict[str, Any]]) -> str:
+    """Markdown: a line a model, a column a policy; mean over seeds and 95 % interval."""
+    if not rows:
+        return ""
+    lines = ["| model | old policy | new policy |", "|---|--:|--:|"]
+    for name in rows[0]["success"]:
+        cells = [_shown([r["success"][name][policy] for r in rows]) for policy in ("old", "new")]
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
 def lives(there: Rows, given: argparse.Namespace, size: dict[str, Any]) -> None:
     """The rows that are missing."""
     with tempfile.TemporaryDirectory() as aside:
         for seed in range(given.seeds):
-            for way in (w for w in WAYS if not there.has({"way": w, "seed": seed, **size, **updates(w)})):
-                folder = old_model((given.models or Path(aside)) / str(seed), seed, given.steps)
+            folder, models = (given.models or Path(aside)) / str(seed), {}
+            last = {"way": "whose", "seed": seed, **size, "updates": list(map(updates, WAYS))}
+            for way in (w for w in WAYS if not there.has(last)):
+                old_model(folder, seed, given.steps)
                 began = time.process_time()
-                made = rows(way, seed, given.rounds, folder)
+                made, models[way] = rows(way, seed, given.rounds, folder)
                 took = {"cpu_seconds": round(time.process_time() - began)}
                 for row in made:
-                    there.add(row | size | updates(way) | took)
+                    if not there.has({k: row[k] for k in ("way", "seed", "round")} | size | updates(way)):
+                        there.add(row | size | updates(way) | took)
+            if models:
+                began = time.process_time()
+                found = whose(seed, folder, {"as deployed": LanguageModel(load(folder))} | models, Path(aside) / "run")
+                there.add(last | {"success": found, "cpu_seconds": round(time.process_time() - began)})
 
 
 if __name__ == "__main__":
