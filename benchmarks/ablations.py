@@ -14,6 +14,7 @@ import argparse
 import sys
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -128,8 +129,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for input in given.inputs:
             for seed in range(given.first, given.first + given.seeds):
                 row = about(task, input, given.episodes) | {"seed": seed}
-                if not rows.has(row):
-                    rows.add(row | measured(task, input, seed, given.episodes))
+                rows.once(row, partial(measured, task, input, seed, given.episodes))
     found = table(rows.current(about(task, input, given.episodes) for task in TASKS for input in INPUTS))
     print(found)
     put(PAGE, "ablations", found)

@@ -15,6 +15,7 @@ import contextlib
 import sys
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -95,8 +96,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for seed in range(given.first, given.first + given.seeds):
             for told in TOLD:
                 row = about(task, told, given.episodes) | {"seed": seed}
-                if not rows.has(row):
-                    rows.add(row | measured(task, told, seed, given.episodes))
+                rows.once(row, partial(measured, task, told, seed, given.episodes))
     found = table(rows.current(about(task, told, given.episodes) for task in TASKS for told in TOLD))
     print(found)
     put(PAGE, "cutting", found)

@@ -229,7 +229,9 @@ def lives(there: Rows, given: argparse.Namespace, size: dict[str, Any]) -> None:
                         there.add(row | size | updates(way) | took)
             if models:
                 began = time.process_time()
-                found = whose(seed, folder, {"as deployed": LanguageModel(load(folder))} | models, Path(aside) / "run")
+                found = whose(
+                    seed, folder, {"as deployed": LanguageModel(load(folder))} | models, Path(aside) / f"run-{seed}"
+                )
                 there.add(last | {"success": found, "cpu_seconds": round(time.process_time() - began)})
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -91,9 +92,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for seed in range(0 if given.table else given.seeds):
         for task in map(registry.full, given.tasks):
             for scale in given.scales:
-                row = about(task, scale) | {"seed": seed}
-                if not rows.has(row):
-                    rows.add(row | measured(told(task, scale), seed))
+                rows.once(about(task, scale) | {"seed": seed}, partial(measured, told(task, scale), seed))
     kinds = {(r["task"], r["scale"]) for r in rows}
     found = table(rows.current(about(*kind) for kind in kinds))
     print(found)

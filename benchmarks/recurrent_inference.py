@@ -16,6 +16,7 @@ import hashlib
 import json
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -178,8 +179,7 @@ def main() -> None:
     keys = [key_of(p, n, s, asked.steps) for s in seeds for n in asked.noise for p in asked.policies]
     rows = Rows(asked.out)
     for key in keys:
-        if not rows.has(key):
-            rows.add(key | measure(key["policy"], key["noise"], key["seed"], key["steps"]))
+        rows.once(key, partial(measure, key["policy"], key["noise"], key["seed"], key["steps"]))
     print(table(rows, keys))
     for noise in asked.noise:
         one, some = (hits(Script(fading), noise) for fading in (0.0, 0.6))

@@ -14,6 +14,7 @@ import argparse
 import sys
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -92,8 +93,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for task in tasks:
             for arm in ARMS:
                 row = about(task, arm, given.episodes) | {"seed": seed}
-                if not rows.has(row):
-                    rows.add(row | measured(made(task, arm), seed, given.episodes))
+                rows.once(row, partial(measured, made(task, arm), seed, given.episodes))
     known = dict.fromkeys(r["task"] for r in rows)
     found = table(rows.current(about(task, arm, given.episodes) for task in known for arm in ARMS))
     print(found)

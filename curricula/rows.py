@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,11 @@ class Rows(list[dict[str, Any]]):
     def has(self, about: Mapping[str, Any]) -> bool:
         """Whether a row says all of this."""
         return any(_says(row, about) for row in self)
+
+    def once(self, about: Mapping[str, Any], measure: Callable[[], Mapping[str, Any]]) -> None:
+        """Add the row of this, with what is measured, unless there is one."""
+        if not self.has(about):
+            self.add({**about, **measure()})
 
     def current(self, abouts: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
         """The rows that say all of one of these, settings' hashes among it; those of TRIALS are in no table."""

@@ -78,7 +78,7 @@ class Pupil:
         stood = stood._replace(old=stood.old | self._best)
         seed = int(np.random.SeedSequence([self.how.seed, len(self.verdicts)]).generate_state(1)[0])
         learnt = update(before, new, old, dataclasses.replace(self.how, seed=seed))
-        one = {task: 1 / len(held) for task, held in kept.items() if task not in self._old[1] and held}
+        one = {task: 1 / len(own) for task, own in kept.items() if task not in self._old[1] and own}
         for share in self.how.shares:
             after = between(before, learnt, share)
             tried.append((gate(stood, standing(after, kept, measured), self.how.margin, one), share))
