@@ -40,6 +40,8 @@ RESULTS = Path(__file__).parent / "results" / "instructor.jsonl"
 FIRST_SEED = 1 << 33  # far from the corpus
 BATCH = 64
 NOTHING = "(nothing)"  # no skill understands it
+MODES = ("choose", "write", "program")
+WHO = (*(f"model, {mode}" for mode in MODES), "uniform", "goal", "wrong")
 
 
 class Uniform:
@@ -139,7 +141,7 @@ def rows(
     model: str, episodes: int, tasks: Sequence[str], names: Sequence[str], done: Set[tuple] = frozenset()
 ) -> Iterator[dict[str, Any]]:
     opened = loading.load(model)
-    who = {f"model, {mode}": (lambda mode=mode: First(opened, mode)) for mode in ("choose", "write", "program")}
+    who = {f"model, {mode}": (lambda mode=mode: First(opened, mode)) for mode in MODES}
     who |= {"uniform": Uniform, "goal": Copying, "wrong": lambda: LanguageModel(opened)}
     about = {"model": loading.fingerprint(model), "suite": metadata.version("ludus")}
     asked = {name: build for name, build in who.items() if not names or name in names}
@@ -224,6 +226,10 @@ def main() -> None:
     parser.add_argument("--who", action="append", default=[], help="such as 'model, program'; may be repeated")
     parser.add_argument("--out", type=Path, default=RESULTS)
     given = parser.parse_args()
+    for name in given.who:
+        if name not in WHO:
+            raise registry.nearest(name, WHO, "instructor")
+    given.only = [registry.spec(task).id for task in given.only]
     torch.set_num_threads(1)
     asked = given.model, given.episodes, given.only, given.who, made(given.out)
     for row in itertools.chain(rows(*asked), named(*asked)):

@@ -319,6 +319,8 @@ def _source(name: str | Path):
     from ..envs import registry
 
     path = Path(name)
+    if str(name).startswith(f"{registry.NAMESPACE}/") and not path.suffix:
+        registry.spec(str(name))  # says which task is meant
     if path.suffix in (".yaml", ".yml") or len(path.parts) > 1:
         if not path.is_file():
             what = "is a folder, not a curriculum's YAML file" if path.is_dir() else "no such file"

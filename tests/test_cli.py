@@ -84,6 +84,7 @@ WRONG = {
     "argument": (["run"], "missing argument"),
     "tag": (["envs", "teem"], "no tag or task 'teem'; did you mean team"),
     "curriculum": (["run", "frist-steps"], "no curriculum or task 'frist-steps'; did you mean first-steps"),
+    "task": (["run", "ludus/Rech-v0"], "no task 'ludus/Rech-v0'; did you mean ludus/Reach-v0"),
     "file": (["run", "nowhere.yaml"], "nowhere.yaml: no such file"),
     "algorithm": (["run", "tiny.yaml", "--algorithm", "pp"], "no algorithm 'pp'; did you mean ppo"),
     "method": (["run", "tiny.yaml", "--method", "replya"], "no method 'replya'; did you mean replay"),

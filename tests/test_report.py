@@ -259,6 +259,13 @@ def test_one_seed_says_that_it_has_no_interval(bench):
     assert "one seed: no interval" in told(tables.closing(bench[0]))
 
 
+def test_a_run_whose_model_gave_none_of_its_instructions_says_so(tmp_path):
+    costs = {"instructor_asked": 1200, "instructor_fell_back": 30}
+    assert "30 of 1,200 instructions are the script's" in told(tables.closing(make(tmp_path / "a", costs=costs)))
+    costs["instructor_fell_back"] = 0
+    assert "the script's" not in told(tables.closing(make(tmp_path / "b", costs=costs)))
+
+
 def test_shipped_references_are_named_and_runs_of_the_report_come_first(bench):
     alone, joint, scratch = bench[:3], bench[6:9], bench[9:]
     given = references.shelf([*joint, *scratch])

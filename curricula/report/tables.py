@@ -29,7 +29,15 @@ def closing(run: Run, shipped: Shelf = EMPTY) -> RenderableType:
     for column in COLUMNS:
         value, note = measure(column.metric, run.scores, held)
         measures.add_row(Text(column.heading), Text(number(value), "bold"), Text(note, "dim"))
-    return Lines(table, measures, Text("one seed: no interval", "dim"))
+    return Lines(table, measures, *_fallen(run), Text("one seed: no interval", "dim"))
+
+
+def _fallen(run: Run) -> list[Text]:
+    """What a reader of an instructed run must not overlook: that another instructed it."""
+    fell, asked = (run.costs.get(f"instructor_{name}") for name in ("fell_back", "asked"))
+    if not isinstance(fell, int) or not isinstance(asked, int) or not fell:
+        return []
+    return [Text(f"{fell:,} of {asked:,} instructions are the script's: the language model gave none", "yellow")]
 
 
 def _lines(run: Run) -> list[list[Text]]:
