@@ -33,7 +33,7 @@ TOLD = {"cut": "language-model", "goal": "fixed"}
 TASKS: dict[str, dict[str, Any]] = {  # what differs from curricula/baselines.yaml
     "ludus/Household-v0": {"settings": {"steps": 3}},
     "ludus/PushBlock-v0": {},
-    "ludus/FetchFromFridge-v0": {"timeout": 40},
+    "ludus/FetchFromFridge-v0": {},
 }
 COLUMNS = {
     ("cut", "cut"): "cut up by the model",

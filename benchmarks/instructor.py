@@ -41,7 +41,7 @@ FIRST_SEED = 1 << 33  # far from the corpus
 BATCH = 64
 NOTHING = "(nothing)"  # no skill understands it
 MODES = ("choose", "write", "program")
-WHO = (*(f"model, {mode}" for mode in MODES), "uniform", "goal", "wrong")
+WHO = [*(f"model, {mode}" for mode in MODES), "uniform", "goal", "wrong"]
 
 
 class Uniform:

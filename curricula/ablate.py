@@ -18,10 +18,9 @@ from ..agents.encoders import ENCODERS
 from ..envs import registry
 from ..envs.core import World
 from ..envs.instructions import Encode, Instruct, Instruction, parse, reads_scene
-from . import actors, evaluation, folder, policies
+from . import actors, evaluation, folder, policies, speaking
 from .curriculum import Stage
-from .mind import LEARNT
-from .record import Run, RunError, read_run
+from .record import Run, read_run
 from .report.beside import ABLATIONS, ATTRIBUTION
 from .statistics import wilson
 
@@ -152,8 +151,9 @@ def _told_otherwise(
         other = next(t for t in ELSEWHERE if t != stage.task)
     with contextlib.closing(registry.make(other)) as elsewhere:
         foreign = elsewhere.goal.text
+    teller = speaking.instructor(run)
     for kind in kinds(single) if input == "instructed" else ["true"]:
-        told = Retold(kind, instructor(run).instruct, ENCODERS[made.encoder](made.words), single, foreign)
+        told = Retold(kind, speaking.remembering(run, teller), ENCODERS[made.encoder](made.words), single, foreign)
         name = kind if input == "instructed" else AS_LEARNT[input]
         yield {"task": stage.task, "instruction": name} | tried(run, stage, act, told.instruct, told.encode, episodes)
 
@@ -178,37 +178,6 @@ def _afresh(act: actors.Act) -> actors.Act:
         return act(obs, masks, np.full(len(obs), first)) if getattr(act, "remembers", False) else act(obs, masks)
 
     return acting
-
-
-def instructor(run: Run) -> Any:
-    """Who instructs in a run; a language model as the run has made it, where it has learnt."""
-    from ..agents.instructors import make
-
-    name, learnt = run.settings["instructor"], run.folder / LEARNT
-    if ":" in name:
-        raise RunError(f"{run.folder}: its instructor {name!r} is code of somebody's own: a folder's word runs none")
-    if name == "language-model" and learnt.is_dir() and not learnt.is_symlink():
-        return make(name, speaker(run, learnt))
-    return make(name, speaker(run))
-
-
-def speaker(run: Run, model: Path | None = None) -> dict[str, Any]:
-    """What the run says of its language model; model: the folder of another one, that speaks as it does.
-
-    Raises RunError for what is wrong there, and for an address: a folder's word sends nobody a key.
-    """
-    from ..agents.instructors import speakers
-
-    said, where = run.settings.get("language_model") or {}, f"{run.folder / 'run.json'}: language_model"
-    if not isinstance(said, dict):
-        raise RunError(f"{where}: is no mapping of settings")
-    if "endpoint" in said:
-        raise RunError(f"{where}: it is behind an endpoint, which is not asked on a folder's word")
-    said = {k: v for k, v in said.items() if k != "offline"} | ({"model": str(model)} if model else {})
-    try:
-        return speakers.settled(said)
-    except (ValueError, TypeError) as error:
-        raise RunError(f"{where}: {error}") from None
 
 
 def sensitivity(rows: Sequence[dict[str, Any]], to: str = "wrong") -> dict[str, float]:

@@ -12,6 +12,7 @@ import numpy as np
 
 from ..envs import registry
 from ..envs.core import World
+from ..envs.instructions import Instruct, goal_only
 from .curriculum import Curriculum, Stage
 from .record import Run, RunError, inside, read_run
 
@@ -74,14 +75,15 @@ def stages(run: Run) -> list[int]:
 
 
 def world(run: Run, task: str, copies: int, **how: Any) -> World:
-    """Copies of a task as the run lived in it: its body, settings, partners and timeout.
+    """Copies of a task as the run lived in it: its body, settings, partners, timeout and instructor.
 
     how: encode and instruct, where sentences become other vectors or somebody else says them (Interface.world).
     """
-    from . import body
+    from . import body, speaking
 
     made = curriculum_of(run)
     interface = body.of(made, run.settings["input"], "central" in [m["name"] for m in run.settings.get("methods", ())])
+    how = {"instruct": speaking.speech(run)} | how
     return interface.world(task, copies, **how, **told(made.tasks[made.index(task)]))
 
 
@@ -98,12 +100,15 @@ def load(run: Run, stage: int, task: str) -> tuple[World, Act]:
     from safetensors import SafetensorError
     from safetensors.numpy import load as read
 
+    from . import speaking
+
     made = curriculum_of(run)
     path = _weights(run, f"stage-{stage}", MAX_WEIGHTS)
     try:
         weights = read(path.read_bytes()) | _otherwise(run, made, stage, task)
         s = run.settings
-        return dressed(made, s["input"], s["algorithm"], s["settings"], task, weights, s.get("methods", ()))
+        who = s["input"], s["algorithm"], s["settings"]
+        return dressed(made, *who, task, weights, s.get("methods", ()), instruct=speaking.speech(run))
     except (SafetensorError, RuntimeError, TypeError, KeyError) as error:
         raise RunError(f"{path}: not this run's policy: {' '.join(str(error).split())[:160]}") from None
 
@@ -161,10 +166,11 @@ def dressed(
     task: str,
     weights: dict[str, np.ndarray],
     methods: Sequence[dict[str, Any]] = (),
+    instruct: Instruct = goal_only,
 ) -> tuple[World, Act]:
     """One copy of task in the body of a curriculum, and a policy of saved weights for it.
 
-    methods: name and settings of those it was learnt with; some shape its network.
+    methods: name and settings of those it was learnt with; some shape its network. instruct: who instructs.
     """
     from ..agents.learner import load_policy
     from ..agents.methods import METHODS
@@ -176,7 +182,7 @@ def dressed(
     names = [m["name"] for m in methods]
     interface = body.of(made, input, "central" in names)
     stage = made.tasks[made.index(task)] if task in interface.tasks else None
-    world = interface.world(task, 1, **told(stage) if stage else {})
+    world = interface.world(task, 1, instruct=instruct, **told(stage) if stage else {})
     shape = {k: v for k, v in settings.items() if k in SHAPING}
     known = {k: v for k, v in (METHODS | TEAMS).items() if not divided(k)}
 

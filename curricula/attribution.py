@@ -7,9 +7,10 @@ from typing import Any
 
 from ..envs.instructions import Instruct
 from . import actors
-from .ablate import speaker, tried
+from .ablate import tried
 from .mind import LEARNT
 from .record import Run, RunError
+from .speaking import speaker
 
 
 def two_by_two(run: Run, episodes: int = 200) -> list[dict[str, Any]]:

@@ -23,7 +23,8 @@ class Baseline(pydantic.BaseModel):
     """How one task is learnt: steps in rows stepped; the rest where it differs from what all tasks share.
 
     rows, decay and bound are of the algorithm that comes first; ppo and masked are keywords of PPO and of masked PPO.
-    words: width of the instruction's vector; encoder, words_scale, wordings, evaluation: of a curriculum.
+    words: width of the instruction's vector; encoder, words_scale, wordings, evaluation, instructor: of a curriculum;
+    timeout: of its stage.
     """
 
     model_config = pydantic.ConfigDict(frozen=True, extra="forbid", strict=True)
@@ -40,6 +41,8 @@ class Baseline(pydantic.BaseModel):
     encoder: Literal["words", "learnt"] = "words"
     words_scale: float = 1.0
     wordings: Literal["one", "all"] = "one"
+    instructor: Literal["fixed", "script", "language-model"] = "fixed"
+    timeout: int | None = None
     evaluation: Evaluation = EVALUATION
 
 
@@ -61,7 +64,8 @@ def of(task: str) -> Curriculum:
         raise registry.nearest(task, [t for t in tasks if "#" in t], "variant in the table of baselines")
     one = tasks.get(task, Baseline())
     own = {k: v for k in ("rows", "decay", "bound") if (v := getattr(one, k)) is not None}
-    stage = Stage(task=task, steps=one.steps, settings=one.settings, training=one.training, partners=one.partners)
+    own_world = {k: getattr(one, k) for k in ("settings", "training", "partners", "timeout")}
+    stage = Stage(task=task, steps=one.steps, **own_world)
     world = team.make(task, 1, one.partners, **one.settings)
     observation, action = widths(world)
     boxes = all(isinstance(s, spaces.Box) for s in world.action_spaces.values())
@@ -78,6 +82,7 @@ def of(task: str) -> Curriculum:
         encoder=one.encoder,
         words_scale=one.words_scale,
         wordings=one.wordings,
+        instructor=one.instructor,
         evaluation=one.evaluation,
         stages=(stage,),
         algorithms={usual: first} | shared | {usual: first},

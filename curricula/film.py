@@ -18,13 +18,18 @@ ROW = 4  # panels side by side; more stand in rows, at half their size
 
 
 class Shot(NamedTuple):
-    """One picture of an episode. verdict: None until the episode is over, then whether it was a success."""
+    """One picture of an episode.
+
+    verdict: None until the episode is over, then whether it was a success.
+    why: why they are told so; None, in all of an episode, where the instructor keeps no reasons.
+    """
 
     picture: np.ndarray
     told: str
     step: int
     episode_return: float
     verdict: bool | None
+    why: str | None = None
 
 
 def episode(world: World, actions: Callable[[dict], dict], seed: int, every: int = 1) -> Iterator[Shot]:
@@ -34,7 +39,7 @@ def episode(world: World, actions: Callable[[dict], dict], seed: int, every: int
     """
     obs, _ = world.reset(np.arange(1), [seed])
     step, total = 0, 0.0
-    yield Shot(world.render(), told(world), 0, 0.0, None)
+    yield Shot(world.render(), told(world), 0, 0.0, None, why(world))
     while True:
         result = world.step(actions(obs))
         obs, step = result.obs, step + 1
@@ -42,7 +47,7 @@ def episode(world: World, actions: Callable[[dict], dict], seed: int, every: int
         over = bool(result.done[0])
         if over or step % every == 0:
             verdict = bool(result.info["success"][0]) if over else None
-            yield Shot(world.render(), told(world), step, total, verdict)
+            yield Shot(world.render(), told(world), step, total, verdict, why(world))
         if over:
             return
 
@@ -52,7 +57,17 @@ def told(world: World) -> str:
     ask = getattr(world, "instruction", None)
     if ask is None:
         return world.aim_of(0).text
-    texts = {agent: ask(0, agent) for agent in world.agents}
+    return _each({agent: ask(0, agent) for agent in world.agents})
+
+
+def why(world: World) -> str | None:
+    """Why the agents are told so, where their instructor keeps that."""
+    ask = getattr(world, "why", None)
+    texts = {agent: ask(agent) for agent in world.agents} if ask else {}
+    return None if None in texts.values() or not texts else _each(texts)
+
+
+def _each(texts: dict[str, Any]) -> str:
     if len(set(texts.values())) == 1:
         return next(iter(texts.values()))
     return "; ".join(f"{agent}: {text}" for agent, text in texts.items())
@@ -75,7 +90,11 @@ class Panel:
         colour = CALM if shot.verdict is None else GREEN if shot.verdict else RED
         bar = np.full((6, width, 3), colour, np.uint8)
         end = "" if shot.verdict is None else " · success" if shot.verdict else " · failed"
-        below = [shot.told, f"{self.notes}step {shot.step} · return {shot.episode_return:.1f}{end}"]
+        below = [
+            shot.told,
+            *([] if shot.why is None else [shot.why]),
+            f"{self.notes}step {shot.step} · return {shot.episode_return:.1f}{end}",
+        ]
         above = [strip(width, [self.heading])] if self.heading else []
         return np.concatenate([*above, bar, shot.picture, strip(width, below)])
 

@@ -12,7 +12,7 @@ from safetensors.numpy import save
 
 from ..envs import registry
 from ..envs.core import World
-from . import actors, folder
+from . import actors, folder, speaking
 from .curriculum import Curriculum
 from .record import Run, RunError, inside
 from .scores import Scores
@@ -70,7 +70,8 @@ def read(path: Path, task: str) -> tuple[World, actors.Act, dict[str, Any]]:
         made = Curriculum.model_validate_json(json.dumps(about["curriculum"]))
     except (SafetensorError, KeyError, ValueError, OSError) as error:
         raise RunError(f"{path}: not a policy of ours: {' '.join(str(error).split())[:160]}") from None
-    world, act = actors.dressed(made, about["input"], about["algorithm"], about["settings"], task, weights)
+    who = about["input"], about["algorithm"], about["settings"]
+    world, act = actors.dressed(made, *who, task, weights, instruct=speaking.speech(run_of(about)))
     return world, act, about
 
 
@@ -84,6 +85,6 @@ def about(task: str) -> dict[str, Any] | None:
 
 def run_of(about: dict[str, Any]) -> Run:
     """What a policy's file says of itself, as the run that it comes from: without a folder, rows and costs."""
-    instructor = Curriculum.model_validate_json(json.dumps(about["curriculum"])).instructor
-    beside = {"label": "shipped", "regime": "sequence", "methods": [], "instructor": instructor}
-    return Run(Path(), {k: about[k] for k in KEPT} | beside, [], Scores.from_rows([]), {})
+    made = Curriculum.model_validate_json(json.dumps(about["curriculum"]))
+    beside = {"label": "shipped", "regime": "sequence", "methods": [], "instructor": made.instructor}
+    return Run(Path(str(where(made.tasks[0].task))), {k: about[k] for k in KEPT} | beside, [], Scores.from_rows([]), {})

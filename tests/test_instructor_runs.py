@@ -12,7 +12,7 @@ import pytest
 from ludus.agents.instructors import INSTRUCTORS, LanguageModel, loading
 from ludus.agents.instructors.scenes import digest
 from ludus.agents.learner import Learner
-from ludus.curricula import ablate, attribution, references, runner
+from ludus.curricula import attribution, references, runner, speaking
 from ludus.curricula.curriculum import Curriculum
 from ludus.curricula.plan import plan
 from ludus.curricula.record import RunError, read_run
@@ -94,7 +94,7 @@ def test_a_model_that_has_learnt_is_asked_as_the_one_it_was(tmp_path, monkeypatc
     shutil.copytree(loading.shipped(), tmp_path / "instructor", ignore=lambda *_: ["rehearsal.jsonl"])
     said = {"mode": "program", "language": "zh", "calls": 10, "timeout": 60.0, "model": "./gone"}
     run: Any = SimpleNamespace(folder=tmp_path, settings={"instructor": "language-model", "language_model": said})
-    learnt = ablate.instructor(run)
+    learnt = speaking.instructor(run)
     said["model"] = "shipped"
     spoken = [learnt, *(how.__self__ for how in attribution.models(run).values())]
     for one in spoken:
@@ -113,7 +113,7 @@ WRONG = {
 def test_what_a_folder_says_of_its_model_in_the_wrong_kind_is_one_line_with_the_file(tmp_path, said):
     run: Any = SimpleNamespace(folder=tmp_path, settings={"instructor": "language-model", "language_model": said})
     with pytest.raises(RunError, match=r"run\.json: language_model: ") as error:
-        ablate.instructor(run)
+        speaking.instructor(run)
     assert "\n" not in str(error.value) and str(tmp_path) in str(error.value)
 
 
@@ -153,4 +153,4 @@ def test_an_instructor_of_ones_own_instructs_where_code_is_allowed(tmp_path):
     assert run.costs["instructor_calls"] > 0
     assert references.plan_of(run, "sequence", keep_methods=True).hash == run.settings["hash"]
     with pytest.raises(RunError, match="is code of somebody's own"):
-        ablate.instructor(run)
+        speaking.instructor(run)

@@ -13,10 +13,11 @@ from ludus.agents.instructors.scenes import digest
 from ludus.agents.instructors.updating import Standing, Update, Verdict
 from ludus.agents.learner import Learner
 from ludus.agents.memory import Remembering
-from ludus.curricula import checkpoint, cli, memory, mind, runner
+from ludus.curricula import actors, checkpoint, cli, film, memory, mind, runner
 from ludus.curricula.curriculum import Curriculum
 from ludus.curricula.folder import locked
 from ludus.curricula.mind import DATA, KEPT, MEMORY, UPDATES
+from ludus.curricula.record import read_run
 from ludus.envs import registry
 from ludus.envs.views.instructed import Instructed
 
@@ -99,6 +100,17 @@ def test_stopped_and_resumed_it_remembers_byte_for_byte(calm, stopped):
     assert costs["memories"] > 20 and costs["instructor_outcomes"] > 50
     shown = memory.recalled(stopped)
     assert all(shown.values()) and len(shown["episodic"]) <= 20
+
+
+def test_in_a_film_the_agent_is_told_what_its_model_says_with_the_memories_that_it_used(calm):
+    world, _ = actors.load(read_run(calm), 0, "ludus/Household-v0")
+    seen = []
+    for seed in range(20):
+        world.reset(np.arange(1), [seed])
+        seen.append(film.why(world) or "")
+        assert seen[-1].startswith("of 97, by log-likelihood: ") and f": {film.told(world)} 6.0 · " in seen[-1]
+    world.close()
+    assert sum(" · remembered: " in why for why in seen) > 5
 
 
 def test_what_is_remembered_reaches_the_model_and_trying_a_policy_teaches_nothing(places, calm):

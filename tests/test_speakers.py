@@ -3,12 +3,13 @@
 import json
 import shutil
 
+import numpy as np
 import pytest
 
 from ludus.agents.instructors import LanguageModel, loading, make, speakers, training
 from ludus.agents.instructors.corpus import Pair
 from ludus.agents.instructors.endpoint import Endpoint
-from ludus.curricula import ablate, bench, cli, runner
+from ludus.curricula import actors, bench, cli, film, runner, speaking
 from ludus.curricula.curriculum import Curriculum
 from ludus.curricula.plan import plan
 from ludus.curricula.record import RunError, read_run
@@ -44,7 +45,7 @@ def test_a_model_of_ones_own_instructs_a_run_and_its_ablations(folder, life, tmp
     run = read_run(out)
     assert run.settings["language_model"] == {"model": str(folder.resolve())}, "what is as usual is not spoken of"
     assert run.costs["instructor_tokens"] > 0 and run.costs["instructor_fell_back"] == 0
-    asked = ablate.instructor(run)
+    asked = speaking.instructor(run)
     assert isinstance(asked, LanguageModel) and asked.name == str(folder.resolve())
     with pytest.raises(ValueError, match="another run is there"):
         runner.run(life, instructor="language-model", out=out, resume=True)
@@ -133,10 +134,14 @@ def test_behind_an_address_it_is_asked_there_and_never_on_a_folders_word(life, t
     run = read_run(runner.run(life, out=tmp_path / "run"))
     run.settings.update(instructor="language-model", language_model=said)
     with pytest.raises(RunError, match="not asked on a folder's word"):
-        ablate.instructor(run)
+        speaking.instructor(run)
+    world, _ = actors.load(run, 0, life.tasks[0].task)  # a film is made all the same, and says who speaks in it
+    world.reset(np.arange(1), [0])
+    assert film.why(world) == "the script: it is behind an endpoint, which is not asked on a folder's word"
+    world.close()
     run.settings["language_model"] = {"model": "someone/something", "offline": False}
     with pytest.raises(RunError, match="no model of the hub on this machine"):
-        ablate.instructor(run)
+        speaking.instructor(run)
 
 
 @pytest.mark.parametrize(

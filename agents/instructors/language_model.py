@@ -396,6 +396,14 @@ def explain(choice: Choice, most: int = 5) -> str:
     return "\n".join(lines + [f"  remembered: {m}" for m in choice.briefing.memories])
 
 
+def in_brief(choice: Choice, most: int = 3) -> str:
+    """The same in a line, as for a caption: what was likeliest, and by how much."""
+    ranked = sorted(choice.scores, key=lambda pair: -pair[1])
+    why = [f"{text} {score:.1f}".replace("-", "\u2212") for text, score in ranked[:most]]
+    said = f"of {len(ranked)}, by log-likelihood: {' · '.join(why)}" if ranked else choice.by
+    return " · ".join([said, *(f"remembered: {m}" for m in choice.briefing.memories)])
+
+
 def _best(candidates: Sequence[str], scores: Any) -> dict[str, Any]:
     """The candidate with the highest score, of equals the first; none where the scores are no numbers."""
     scores = np.asarray(scores, float)

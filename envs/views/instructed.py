@@ -85,6 +85,10 @@ class Instructed(Wrapper):
         """What the agent in copy env is told now."""
         return self._book.texts[self._told_as[env, self.agents.index(agent)]]
 
+    def why(self, agent: str) -> str | None:
+        """Why a single copy's agent was told what it was; None where the instructor keeps no `why`, agent -> a line."""
+        return getattr(getattr(self._instruct, "__self__", self._instruct), "why", {}).get(agent)
+
     def vectors_of_aims(self) -> np.ndarray:
         """(num_envs, width) float32: the vectors of what the episodes are about, as sentences."""
         return self._book.vectors[self.aim]
